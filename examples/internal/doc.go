@@ -1,0 +1,2 @@
+// Package internal holds what the example programs share.
+package internal

@@ -1,0 +1,3 @@
+module github.com/sysblocks/sysblocks
+
+go 1.26.0
