@@ -83,17 +83,7 @@ func (s *Snapshot[T]) walk(token uint64, yield func(Node[T]) bool) {
 	if len(s.nodes) == 0 {
 		return
 	}
-	if s.zones != nil {
-		var w zoneWalker
-		w.start(&s.placement, len(s.nodes), token, s.own.owner(token))
-		for i, ok := w.next(); ok && yield(s.nodes[i]); i, ok = w.next() {
-		}
-		return
-	}
-	var w walker
-	w.start(&s.ring, len(s.nodes), s.ring.find(token), s.own.owner(token))
-	for i, ok := w.next(); ok && yield(s.nodes[i]); i, ok = w.next() {
-	}
+	s.placement.walk(len(s.nodes), token, func(i uint32) bool { return yield(s.nodes[i]) })
 }
 
 // Node returns the node with that ID.
