@@ -3,6 +3,7 @@ package hashring
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 )
@@ -165,6 +166,9 @@ func (p *program) checkRing() {
 	}
 	if a, b := fresh.Snapshot().Fingerprint(), s.Fingerprint(); a != b {
 		p.fail("fingerprint depends on history: %x, fresh %x", b, a)
+	}
+	if !reflect.DeepEqual(fresh.Snapshot().placement, s.placement) {
+		p.fail("tables depend on history")
 	}
 	p.checkRanges(s, o)
 }

@@ -1,6 +1,9 @@
 package hashring
 
-import "slices"
+import (
+	"iter"
+	"slices"
+)
 
 // placement is all that depends on IDs, weights, tokens and zones, but not on values. It is immutable.
 type placement struct {
@@ -21,7 +24,7 @@ func place[T any](c *config, nodes []Node[T]) placement {
 	if nodes[0].Zone != "" {
 		p.names, p.zoneOf = zonesOf(nodes)
 		p.zones = make([]table, len(p.names))
-		for z, picked := range p.members(nil) {
+		for z, picked := range p.members(everyone(len(nodes))) {
 			p.zones[z] = buildTable(c, nodes, picked)
 		}
 	}
@@ -49,7 +52,7 @@ func replace[T any](c *config, p *placement, before, after []Node[T]) placement 
 	if after[0].Zone != "" {
 		next.names, next.zoneOf = zonesOf(after)
 		next.zones = make([]table, len(next.names))
-		for z, picked := range next.members(joined) {
+		for z, picked := range next.members(slices.Values(joined)) {
 			var old table
 			if i, ok := slices.BinarySearch(p.names, next.names[z]); ok {
 				old = p.zones[i]
@@ -96,6 +99,14 @@ func buildSome[T any](c *config, nodes []Node[T], picked []uint32) table {
 	return buildTable(c, nodes, picked)
 }
 
+// everyone yields the numbers of all nodes.
+func everyone(nodes int) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for i := uint32(0); int(i) < nodes && yield(i); i++ {
+		}
+	}
+}
+
 // zonesOf returns the names of the zones, ascending, and the zone of each node.
 func zonesOf[T any](nodes []Node[T]) (names []string, zoneOf []uint32) {
 	names = make([]string, len(nodes))
@@ -112,17 +123,11 @@ func zonesOf[T any](nodes []Node[T]) (names []string, zoneOf []uint32) {
 	return names, zoneOf
 }
 
-// members lists the nodes of each zone, ascending; of the picked ones only, unless picked is nil.
-func (p *placement) members(picked []uint32) [][]uint32 {
+// members lists the given nodes by zone, in their order.
+func (p *placement) members(nodes iter.Seq[uint32]) [][]uint32 {
 	members := make([][]uint32, len(p.names))
-	if picked != nil {
-		for _, i := range picked {
-			members[p.zoneOf[i]] = append(members[p.zoneOf[i]], i)
-		}
-		return members
-	}
-	for i, z := range p.zoneOf {
-		members[z] = append(members[z], uint32(i))
+	for i := range nodes {
+		members[p.zoneOf[i]] = append(members[p.zoneOf[i]], i)
 	}
 	return members
 }
