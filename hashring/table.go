@@ -45,17 +45,30 @@ func (t *table) bytes() int { return 8*len(t.tokens) + 4*len(t.owners) + 4*len(t
 
 // find returns the position of the first point at or after token, or len, which stands for the first point.
 func (t *table) find(token uint64) int {
-	i := int(t.index[token>>(t.shift&63)])
+	i := t.index[token>>(t.shift&63)]
+	if t.tokens[i] >= token {
+		return int(i)
+	}
+	return t.seek(token, int(i)+1)
+}
+
+// owner returns the number of the node that owns token. It repeats find to be small enough for inlining.
+func (t *table) owner(token uint64) uint32 {
+	i := t.index[token>>(t.shift&63)]
+	if t.tokens[i] >= token {
+		return t.owners[i]
+	}
+	return t.owners[t.seek(token, int(i)+1)]
+}
+
+// seek goes on from position i, all points before which lie before token.
+func (t *table) seek(token uint64, i int) int {
 	for end := i + scan; i < end; i++ {
-		if t.tokens[i] >= token {
+		if t.tokens[i] >= token { // the sentinel at the latest
 			return i
 		}
 	}
-	return t.halve(token, i)
-}
-
-// halve searches the rest of a crowded bucket, from position i.
-func (t *table) halve(token uint64, i int) int {
+	// A crowded bucket is searched by halving.
 	end := int(t.index[token>>(t.shift&63)+1])
 	for i < end {
 		if mid := int(uint(i+end) >> 1); t.tokens[mid] < token {
@@ -66,9 +79,6 @@ func (t *table) halve(token uint64, i int) int {
 	}
 	return i
 }
-
-// owner returns the number of the node that owns token.
-func (t *table) owner(token uint64) uint32 { return t.owners[t.find(token)] }
 
 // seal writes the sentinel after the points are in place.
 func (t *table) seal() {
