@@ -89,50 +89,38 @@ func (t *table) seal() {
 
 // reindex computes the index of sorted points.
 func (t *table) reindex() {
-	n, next := t.len(), 0
-	for i, token := range t.tokens[:n] {
-		for b := int(token >> (t.shift & 63)); next <= b; next++ {
-			t.index[next] = uint32(i)
-		}
-	}
-	for ; next < len(t.index); next++ {
-		t.index[next] = uint32(n)
+	t.countTokens(t.tokens[:t.len()])
+	sum := uint32(0)
+	for b, n := range t.index {
+		sum += n
+		t.index[b] = sum
 	}
 }
 
-// buildTable sorts the points of the picked nodes, or of all when picked is nil. Points are computed twice,
-// once to count the buckets and once to scatter, which is cheaper than to store and sort them.
+// buildTable sorts the points of the picked nodes, which ascend. Points are computed twice, once to count the
+// buckets and once to scatter, which is cheaper than to store and sort them.
 func buildTable[T any](c *config, nodes []Node[T], picked []uint32) table {
-	count, n := 0, len(nodes)
-	if picked != nil {
-		n = len(picked)
-	}
-	at := func(i int) int {
-		if picked != nil {
-			return int(picked[i])
-		}
-		return i
-	}
-	for i := range n {
-		count += pointsOf(c, &nodes[at(i)])
+	count := 0
+	for _, i := range picked {
+		count += pointsOf(c, &nodes[i])
 	}
 	if count == 0 {
 		return table{}
 	}
 	t := newTable(count)
-	for i := range n {
-		if node := &nodes[at(i)]; node.Tokens != nil {
+	for _, i := range picked {
+		if node := &nodes[i]; node.Tokens != nil {
 			t.countTokens(node.Tokens)
 		} else {
 			t.countPoints(c.pos(node.ID), c.points(node.Weight))
 		}
 	}
 	full := t.sum()
-	for i := range n {
-		if node := &nodes[at(i)]; node.Tokens != nil {
-			t.placeTokens(node.Tokens, uint32(at(i)))
+	for _, i := range picked {
+		if node := &nodes[i]; node.Tokens != nil {
+			t.placeTokens(node.Tokens, i)
 		} else {
-			t.placePoints(c.pos(node.ID), c.points(node.Weight), uint32(at(i)))
+			t.placePoints(c.pos(node.ID), c.points(node.Weight), i)
 		}
 	}
 	t.sortBuckets(full)
