@@ -51,7 +51,7 @@ func (r *Ring[T]) AppendN(dst []T, key string, n int) []T { return r.Snapshot().
 // Walk yields all nodes in the preference order of the key, lazily, each node once. It stays with the version
 // that was current at the call.
 func (r *Ring[T]) Walk(key string) iter.Seq[Node[T]] {
-	s := r.Snapshot()
+	s := r.current.Load()
 	return func(yield func(Node[T]) bool) { s.walkKey(key, yield) }
 }
 

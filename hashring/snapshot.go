@@ -82,15 +82,18 @@ func (s *Snapshot[T]) WalkToken(token uint64) iter.Seq[Node[T]] {
 }
 
 // The walks are functions and not the bodies of the iterators, so that those stay small enough to be inlined:
-// then a loop over Walk does not allocate.
+// then a loop over Walk does not allocate. For the same reason walkKey takes a nil snapshot, of a zero Ring.
 
-func (s *Snapshot[T]) walkKey(key string, yield func(Node[T]) bool) { s.walkToken(s.token(key), yield) }
+func (s *Snapshot[T]) walkKey(key string, yield func(Node[T]) bool) {
+	if s != nil {
+		s.walkToken(s.token(key), yield)
+	}
+}
 
 func (s *Snapshot[T]) walkToken(token uint64, yield func(Node[T]) bool) {
-	if len(s.nodes) == 0 {
-		return
+	if len(s.nodes) > 0 {
+		s.placement.walk(len(s.nodes), token, func(i uint32) bool { return yield(s.nodes[i]) })
 	}
-	s.placement.walk(len(s.nodes), token, func(i uint32) bool { return yield(s.nodes[i]) })
 }
 
 // Node returns the node with that ID.
