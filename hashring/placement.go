@@ -17,16 +17,16 @@ func place[T any](c *config, nodes []Node[T]) placement {
 	if len(nodes) == 0 {
 		return p
 	}
-	all := make([]uint32, len(nodes))
-	for i := range all {
-		all[i] = uint32(i)
-	}
-	p.ring = buildTable(c, nodes, all)
+	p.ring = buildAll(c, nodes)
 	if nodes[0].Zone != "" {
 		p.names, p.zoneOf = zonesOf(nodes)
 		p.zones = make([]table, len(p.names))
+		all := make([]uint32, len(nodes))
+		for i := range all {
+			all[i] = uint32(i)
+		}
 		for z, picked := range p.members(all) {
-			p.zones[z] = buildTable(c, nodes, picked)
+			p.zones[z] = buildSome(c, nodes, picked)
 		}
 	}
 	p.own = bounded(c, nodes, p.ring)
@@ -36,14 +36,17 @@ func place[T any](c *config, nodes []Node[T]) placement {
 // replace computes the placement of after from p, that of before: the points of nodes that are the same in both
 // are kept, those of the others are taken out and merged in. Where most differ, it builds anew.
 func replace[T any](c *config, p *placement, before, after []Node[T]) placement {
+	if len(before) == 0 || len(after) == 0 {
+		return place(c, after)
+	}
 	d := compare(c, before, after)
 	switch {
 	case len(d.left) == 0 && len(d.joined) == 0:
 		return *p
-	case len(after) == 0 || 2*len(d.joined) > len(after) || 2*len(d.left) > len(before):
+	case 2*len(d.joined) > len(after) || 2*len(d.left) > len(before):
 		return place(c, after)
 	}
-	next := placement{ring: merge(p.ring, d.renumber, buildTable(c, before, d.left), buildTable(c, after, d.joined))}
+	next := placement{ring: merge(p.ring, d.renumber, buildSome(c, before, d.left), buildSome(c, after, d.joined))}
 	if after[0].Zone != "" {
 		next.names, next.zoneOf = zonesOf(after)
 		next.zones = make([]table, len(next.names))
@@ -51,9 +54,9 @@ func replace[T any](c *config, p *placement, before, after []Node[T]) placement 
 		for z, joined := range next.members(d.joined) {
 			var old, leaving table
 			if i, ok := slices.BinarySearch(p.names, next.names[z]); ok {
-				old, leaving = p.zones[i], buildTable(c, before, left[i])
+				old, leaving = p.zones[i], buildSome(c, before, left[i])
 			}
-			next.zones[z] = merge(old, d.renumber, leaving, buildTable(c, after, joined))
+			next.zones[z] = merge(old, d.renumber, leaving, buildSome(c, after, joined))
 		}
 	}
 	next.own = bounded(c, after, next.ring)

@@ -97,30 +97,40 @@ func (t *table) reindex() {
 	}
 }
 
-// buildTable sorts the points of the picked nodes, which ascend. Points are computed twice, once to count the
+// buildAll sorts the points of all nodes.
+func buildAll[T any](c *config, nodes []Node[T]) table {
+	return build(c, nodes, len(nodes), func(i int) uint32 { return uint32(i) })
+}
+
+// buildSome sorts the points of the picked nodes, which ascend; of none, if none are picked.
+func buildSome[T any](c *config, nodes []Node[T], picked []uint32) table {
+	return build(c, nodes, len(picked), func(i int) uint32 { return picked[i] })
+}
+
+// build sorts the points of n nodes, of which at gives the numbers. Points are computed twice, once to count the
 // buckets and once to scatter, which is cheaper than to store and sort them.
-func buildTable[T any](c *config, nodes []Node[T], picked []uint32) table {
+func build[T any](c *config, nodes []Node[T], n int, at func(i int) uint32) table {
 	count := 0
-	for _, i := range picked {
-		count += pointsOf(c, &nodes[i])
+	for i := range n {
+		count += pointsOf(c, &nodes[at(i)])
 	}
 	if count == 0 {
 		return table{}
 	}
 	t := newTable(count)
-	for _, i := range picked {
-		if node := &nodes[i]; node.Tokens != nil {
+	for i := range n {
+		if node := &nodes[at(i)]; node.Tokens != nil {
 			t.countTokens(node.Tokens)
 		} else {
 			t.countPoints(c.pos(node.ID), c.points(node.Weight))
 		}
 	}
 	full := t.sum()
-	for _, i := range picked {
-		if node := &nodes[i]; node.Tokens != nil {
-			t.placeTokens(node.Tokens, i)
+	for i := range n {
+		if node := &nodes[at(i)]; node.Tokens != nil {
+			t.placeTokens(node.Tokens, at(i))
 		} else {
-			t.placePoints(c.pos(node.ID), c.points(node.Weight), i)
+			t.placePoints(c.pos(node.ID), c.points(node.Weight), at(i))
 		}
 	}
 	t.sortBuckets(full)
