@@ -14,6 +14,9 @@ type sink struct {
 
 // TestHotPathsDoNotAllocate is the gate for every call on a request path.
 func TestHotPathsDoNotAllocate(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
 	for name, o := range map[string]Options{
 		"plain": {}, "bound": {LoadFactor: 1.1}, "seed": {Seed: 3}, "tags": {HashTags: true}, "hash": {Hash: Hash},
 	} {
