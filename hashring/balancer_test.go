@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func mustBalance[T any](t testing.TB, r *Ring[T], factor float64) *Balancer[T] {
@@ -169,14 +170,17 @@ func TestAcquireNeverExceedsTheBound(t *testing.T) {
 	}
 }
 
-// TestTakeIsExclusive lets workers fight for the only place of one counter.
+// TestTakeIsExclusive lets workers fight for the only place of one counter, until they have collided often or
+// the machine has not let them.
 func TestTakeIsExclusive(t *testing.T) {
+	const collisions = 100_000
 	var l load
 	var inside, refused atomic.Int64
 	var wg sync.WaitGroup
+	deadline := time.Now().Add(3 * time.Second)
 	for range 4 {
 		wg.Go(func() {
-			for range 200_000 {
+			for i := 0; refused.Load() < collisions && (i%1024 != 0 || time.Now().Before(deadline)); i++ {
 				if !l.take(1) {
 					refused.Add(1)
 					continue
