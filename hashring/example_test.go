@@ -110,7 +110,7 @@ func ExampleRing_AppendN() {
 
 func ExampleRing_Walk() {
 	ring, _ := hashring.New(hashring.Nodes("a", "b", "c"), hashring.Options{})
-	down := map[string]bool{"c": true}
+	down := map[string]bool{"a": true}
 	for node := range ring.Walk("user:2") { // fail over along the preference list
 		if !down[node.ID] {
 			fmt.Println("read from", node.ID)
@@ -119,7 +119,8 @@ func ExampleRing_Walk() {
 		fmt.Println("skip", node.ID)
 	}
 	// Output:
-	// read from a
+	// skip a
+	// read from c
 }
 
 func ExampleRing_Set() {
