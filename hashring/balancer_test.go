@@ -8,17 +8,18 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 )
 
-func mustBalance[T any](t testing.TB, r *Ring[T], factor float64) *Balancer[T] {
-	t.Helper()
+func mustBalance[T any](tb testing.TB, r *Ring[T], factor float64) *Balancer[T] {
+	tb.Helper()
 	b, err := NewBalancer(r, BalancerOptions{LoadFactor: factor})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b
 }
@@ -82,7 +83,7 @@ func TestBalancerEqualsTheNaiveModel(t *testing.T) {
 				total--
 				leases = slices.Delete(leases, i, i+1)
 			default:
-				key, banned := fmt.Sprint(step), ""
+				key, banned := strconv.Itoa(step), ""
 				if op > 7 {
 					banned = nodes[rnd.IntN(len(nodes))].ID
 				}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -180,7 +181,7 @@ func TestWalkReachesEveryNodeWhateverItsWeight(t *testing.T) {
 	s := mustNew(t, nodes, Options{}).Snapshot()
 	for i := range 50 {
 		met := map[string]bool{}
-		for n := range s.Walk(fmt.Sprint(i)) {
+		for n := range s.Walk(strconv.Itoa(i)) {
 			met[n.ID] = true
 		}
 		if len(met) != 300 {
@@ -229,7 +230,7 @@ func TestFewerNodesThanReplicas(t *testing.T) {
 		nodes := named("n", 2)
 		for i := range nodes {
 			if zones > 0 {
-				nodes[i].Zone = fmt.Sprint(i % zones)
+				nodes[i].Zone = strconv.Itoa(i % zones)
 			}
 		}
 		r := mustNew(t, nodes, Options{})

@@ -3,6 +3,7 @@ package hashring_test
 import (
 	"fmt"
 	"log"
+	"maps"
 	"sync"
 
 	"github.com/sysblocks/sysblocks/hashring"
@@ -33,9 +34,7 @@ func multiGet(s *hashring.Snapshot[shard], keys []string) (values map[string]int
 			found := node.Value.getMulti(part)
 			mu.Lock()
 			defer mu.Unlock()
-			for k, v := range found {
-				values[k] = v
-			}
+			maps.Copy(values, found)
 		})
 	}
 	wg.Wait()

@@ -19,7 +19,7 @@ func column(token uint64) int64 { return int64(token ^ 1<<63) }
 // table stands for a database; its methods say the SQL that they stand for.
 type table struct{ rows []user }
 
-// SELECT name, token FROM users WHERE token BETWEEN first AND last
+// between is SELECT name, token FROM users WHERE token BETWEEN first AND last.
 func (t *table) between(first, last int64) []user {
 	var found []user
 	for _, row := range t.rows {
@@ -30,7 +30,7 @@ func (t *table) between(first, last int64) []user {
 	return found
 }
 
-// DELETE FROM users WHERE token BETWEEN first AND last
+// deleteBetween is DELETE FROM users WHERE token BETWEEN first AND last.
 func (t *table) deleteBetween(first, last int64) {
 	var rest []user
 	for _, row := range t.rows {

@@ -1,6 +1,9 @@
 package hashring
 
-import "iter"
+import (
+	"iter"
+	"slices"
+)
 
 // seen is a set of nodes: a small array up to its size, a bitset beyond, allocated only then.
 type seen struct {
@@ -12,10 +15,8 @@ type seen struct {
 // add puts a node in and says whether it is new. nodes bounds the numbers.
 func (s *seen) add(node uint32, nodes int) bool {
 	if s.bits == nil {
-		for _, x := range s.small[:s.n] {
-			if x == node {
-				return false
-			}
+		if slices.Contains(s.small[:s.n], node) {
+			return false
 		}
 		if s.n < len(s.small) {
 			s.small[s.n] = node
@@ -105,12 +106,7 @@ func (s *seen) has(node uint32) bool {
 	if s.bits != nil {
 		return s.bits[node/64]&(1<<(node%64)) != 0
 	}
-	for _, x := range s.small[:s.n] {
-		if x == node {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.small[:s.n], node)
 }
 
 // order yields the preference order of a token as numbers of nodes.
@@ -119,7 +115,7 @@ func (s *Snapshot[T]) order(token uint64) iter.Seq[uint32] {
 		if len(s.nodes) == 0 {
 			return
 		}
-		s.placement.walk(len(s.nodes), token, yield)
+		s.walk(len(s.nodes), token, yield)
 	}
 }
 
@@ -129,12 +125,17 @@ func (p *placement) walk(nodes int, token uint64, yield func(uint32) bool) {
 	if p.zones != nil {
 		var w zoneWalker
 		w.start(p, nodes, token, owner)
-		for i, ok := w.next(); ok && yield(i); i, ok = w.next() {
+		for {
+			if i, ok := w.next(); !ok || !yield(i) {
+				return
+			}
 		}
-		return
 	}
 	var w walker
 	w.start(&p.ring, nodes, p.ring.find(token), owner)
-	for i, ok := w.next(); ok && yield(i); i, ok = w.next() {
+	for {
+		if i, ok := w.next(); !ok || !yield(i) {
+			return
+		}
 	}
 }

@@ -92,7 +92,7 @@ func (s *Snapshot[T]) walkKey(key string, yield func(Node[T]) bool) {
 
 func (s *Snapshot[T]) walkToken(token uint64, yield func(Node[T]) bool) {
 	if len(s.nodes) > 0 {
-		s.placement.walk(len(s.nodes), token, func(i uint32) bool { return yield(s.nodes[i]) })
+		s.walk(len(s.nodes), token, func(i uint32) bool { return yield(s.nodes[i]) })
 	}
 }
 
