@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/sysblocks/sysblocks/examples/internal/claim"
+	"github.com/sysblocks/sysblocks/examples/internal/workload"
+	"github.com/sysblocks/sysblocks/examples/kvstore/cluster"
+	"github.com/sysblocks/sysblocks/examples/kvstore/local"
+	"github.com/sysblocks/sysblocks/examples/kvstore/wire"
+)
+
+// claims are what this program says of itself, each with the attack and with the naive way.
+func (c *config) claims() []claim.Claim {
+	alone := &cluster.Quorum{N: 1, W: 1, R: 1}
+	return []claim.Claim{
+		{
+			ID: "a", Text: "killing a node in mid-write loses nothing",
+			Run: c.killed(&c.quorum), Holds: func(f claim.Facts) bool {
+				return f.Over("acked", 0) && f.Is("failed", 0) && f.Is("lost", 0) && f.Over("replayed", 0)
+			},
+			ControlText: "one copy (N=1)",
+			Control:     c.killed(alone), Breaks: func(f claim.Facts) bool { return f.Over("failed", 0) || f.Over("lost", 0) },
+			Show: []string{"acked", "failed", "lost", "replayed", "hinted", "repaired"},
+		},
+		{
+			ID: "d", Text: "a node that joins under load moves only its share",
+			Run: c.joined, Holds: func(f claim.Facts) bool {
+				return f.Is("failed", 0) && f.Is("lost", 0) && f.Over("moved", 0) && f.Is("moved", f["listed"]) &&
+					f.Is("moved-elsewhere", 0) && f.Is("left-behind", 0) && f.AtMost("moved-share", f["bound"]) && f.AtMost("copied-share", f["bound"])
+			},
+			ControlText: "placement by modulo",
+			Control:     c.modulo, Breaks: func(f claim.Facts) bool { return f.Over("moved-share", 0.7) && f.Over("moved-elsewhere", 0) },
+			Show: []string{"keys", "load", "failed", "lost", "listed", "moved", "moved-elsewhere", "left-behind", "moved-share", "copied-share", "bound"},
+		},
+		{
+			ID: "g", Text: "files survive a node, byte for byte",
+			Run: c.stored(&c.quorum, true), Holds: func(f claim.Facts) bool {
+				return f.Over("files", 0) && f.Is("unreadable", 0) && f.Is("different-bytes", 0) && f.Is("new-chunks", 0) && f.Is("wrong-answers", 0)
+			},
+			ControlText: "one copy (N=1)",
+			Control:     c.stored(alone, false), Breaks: func(f claim.Facts) bool { return f.Over("unreadable", 0) },
+			Show: []string{"files", "bytes", "chunks", "unreadable", "different-bytes", "new-chunks", "exchanges", "wrong-answers"},
+		},
+	}
+}
+
+// with runs an attack on a fresh cluster in a temporary folder.
+func (c *config) with(env claim.Env, q cluster.Quorum, attack func(nodes *local.Cluster) (claim.Facts, error)) (facts claim.Facts, err error) {
+	dir, err := os.MkdirTemp("", "sysblocks-kvstore-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	nodes, err := local.Run(dir, q, local.Names(c.nodes), env.Seed)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, nodes.Close()) }()
+	return attack(nodes)
+}
+
+const workers = 8
+
+// writer writes numbered versions of keys and books what was acknowledged.
+type writer struct {
+	client *wire.Client
+	ledger workload.Ledger
+	failed atomic.Int64
+	acked  atomic.Int64
+}
+
+// put writes a version. Of one key only one worker writes, so its versions are acknowledged in order.
+func (w *writer) put(ctx context.Context, key string, version uint64) {
+	value := binary.BigEndian.AppendUint64(make([]byte, 0, 100), version)
+	if err := w.client.Put(ctx, key, value[:100]); err != nil {
+		w.failed.Add(1)
+		return
+	}
+	w.acked.Add(1)
+	w.ledger.Acked(key, version)
+}
+
+// owes reads a key and reports whether it is older than what was acknowledged, or cannot be read.
+func (w *writer) owes(ctx context.Context, key string) bool {
+	e, found, err := w.client.Get(ctx, key)
+	if err != nil || !found || len(e.Value) < 8 {
+		return true
+	}
+	return w.ledger.Owes(key, binary.BigEndian.Uint64(e.Value))
+}
+
+// lost reads every key of the ledger.
+func (w *writer) lost(ctx context.Context, env claim.Env, what string) (int64, error) {
+	var keys []string
+	for key := range w.ledger.All() {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	var lost atomic.Int64
+	err := workload.Each(ctx, workers, len(keys), func(ctx context.Context, _, i int) error {
+		env.Note("%s: read %d of %d keys", what, i, len(keys))
+		if w.owes(ctx, keys[i]) {
+			lost.Add(1)
+		}
+		return nil
+	})
+	return lost.Load(), err
+}
+
+// killed is claim a. One node dies at two fifths of the writes and comes back from its log at seven tenths. When it has caught up
+// another one dies, so that what is read then rests on the one that came back.
+func (c *config) killed(q *cluster.Quorum) func(context.Context, claim.Env) (claim.Facts, error) {
+	return func(ctx context.Context, env claim.Env) (claim.Facts, error) {
+		return c.with(env, *q, func(nodes *local.Cluster) (claim.Facts, error) {
+			w := &writer{client: nodes.Client()}
+			defer w.client.Close()
+			writes := env.Size(50_000)
+			first, second := victims(env, c.nodes)
+			load := newSkewed(env.Seed, writes/2)
+			err := workload.Each(ctx, workers, writes, func(ctx context.Context, worker, i int) error {
+				env.Note("a: %d of %d writes", i, writes)
+				key, version := load.next(worker)
+				w.put(ctx, key, version)
+				switch i {
+				case writes * 2 / 5:
+					return nodes.Kill(first)
+				case writes * 7 / 10:
+					return nodes.Restart(first)
+				}
+				return nil
+			})
+			if err != nil {
+				return nil, err
+			}
+			patience, cancel := context.WithTimeout(ctx, 20*time.Second)
+			defer cancel()
+			if err := nodes.Settle(patience); err != nil {
+				return nil, err
+			}
+			facts := totals(nodes)
+			facts["replayed"] = float64(nodes.Up()[first].Stats().Replayed)
+			if second != first {
+				if err := nodes.Kill(second); err != nil {
+					return nil, err
+				}
+			}
+			lost, err := w.lost(ctx, env, "a")
+			facts["acked"], facts["failed"], facts["lost"] = float64(w.acked.Load()), float64(w.failed.Load()), float64(lost)
+			facts["repaired"] = totals(nodes)["repaired"]
+			return facts, err
+		})
+	}
+}
+
+// victims draws two nodes, different ones if there are two.
+func victims(env claim.Env, nodes int) (first, second string) {
+	order := workload.Rand(env.Seed, 1).Perm(nodes)
+	names := local.Names(nodes)
+	return names[order[0]].ID, names[order[len(order)-1]].ID
+}
+
+func totals(nodes *local.Cluster) claim.Facts {
+	f := claim.Facts{"hinted": 0, "repaired": 0}
+	for _, n := range nodes.Up() {
+		s := n.Stats()
+		f["hinted"] += float64(s.Hinted)
+		f["repaired"] += float64(s.Repaired)
+	}
+	return f
+}
+
+// skewed draws keys by Zipf's law, each worker from keys of its own, and numbers the versions of a key.
+type skewed struct {
+	zipf     *workload.Zipf
+	rng      [workers]*rand.Rand
+	versions [workers]map[int]uint64
+}
+
+func newSkewed(seed int64, keys int) *skewed {
+	s := &skewed{zipf: workload.NewZipf(max(keys/workers, 1), 0.8)}
+	for w := range workers {
+		s.rng[w] = workload.Rand(seed, 100+uint64(w))
+		s.versions[w] = make(map[int]uint64)
+	}
+	return s
+}
+
+func (s *skewed) next(worker int) (key string, version uint64) {
+	rank := s.zipf.Next(s.rng[worker])
+	s.versions[worker][rank]++
+	return fmt.Sprintf("key-%d-%d", worker, rank), s.versions[worker][rank]
+}

@@ -1,0 +1,126 @@
+// Command kvstore is a replicated key-value store with a file system on top: five nodes in one process, which it kills, lets
+// catch up and joins by a sixth, while it counts what is lost.
+//
+// Read main.go, web.go and files.go first, then cluster/coord.go: there a write becomes three.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/sysblocks/sysblocks/examples/internal/claim"
+	"github.com/sysblocks/sysblocks/examples/internal/estimate"
+	"github.com/sysblocks/sysblocks/examples/kvstore/cluster"
+	"github.com/sysblocks/sysblocks/examples/kvstore/local"
+)
+
+//go:generate go test -run ^TestREADME$ -update .
+
+func main() { claim.Main(kvstore()) }
+
+// config is what the flags decide.
+type config struct {
+	nodes  int
+	quorum cluster.Quorum
+	files  string
+}
+
+func kvstore() claim.Example {
+	c := &config{}
+	return claim.Example{
+		Name:      "kvstore",
+		Title:     c.title,
+		Flags:     c.flags,
+		Check:     c.check,
+		Claims:    c.claims(),
+		Bytes:     1000,
+		Estimate:  c.estimate,
+		Exchanges: exchanges(),
+		Serve:     c.serve,
+		Commands:  map[string]func(context.Context, claim.Command) error{"files": filesCommand},
+	}
+}
+
+func (c *config) flags(fs *flag.FlagSet) {
+	fs.IntVar(&c.nodes, "nodes", 5, "machines")
+	fs.IntVar(&c.quorum.N, "n", 3, "replicas of a key")
+	fs.IntVar(&c.quorum.W, "w", 2, "replicas that must have a write")
+	fs.IntVar(&c.quorum.R, "r", 2, "replicas that must answer a read")
+	fs.StringVar(&c.files, "files", repository(), "demo: the `DIR` whose files claim g stores")
+}
+
+func (c *config) check() error {
+	q := c.quorum
+	if c.nodes < 1 || c.nodes > 100 {
+		return fmt.Errorf("-nodes %d, want 1 to 100", c.nodes)
+	}
+	if q.N < 1 || q.N > c.nodes || q.W < 1 || q.W > q.N || q.R < 1 || q.R > q.N {
+		return fmt.Errorf("-nodes %d -n %d -w %d -r %d, want 1 <= w, r <= n <= nodes", c.nodes, q.N, q.W, q.R)
+	}
+	return nil
+}
+
+// title shows the zones, since a key's replicas stand in different ones.
+func (c *config) title() string {
+	text := fmt.Sprintf("%d nodes (", c.nodes)
+	for i, m := range local.Names(c.nodes) {
+		if i > 0 {
+			text += " "
+		}
+		text += m.ID + "/" + m.Zone
+	}
+	return fmt.Sprintf("%s), N=%d W=%d R=%d, commit log and memtable", text, c.quorum.N, c.quorum.W, c.quorum.R)
+}
+
+// What one machine is taken to carry: a common disk, and a rate well under what one core answers.
+const (
+	machineBytes = 4e12
+	machineRate  = 20_000
+)
+
+func (c *config) estimate(a estimate.Assumptions) []estimate.Figure {
+	figures := a.Figures()
+	peak, bytes, n := figures[2], figures[4], float64(c.quorum.N)
+	at := func(f estimate.Figure) func(estimate.Calendar) float64 {
+		return func(cal estimate.Calendar) float64 {
+			if cal == estimate.Exact() {
+				return f.Exact
+			}
+			return f.Board
+		}
+	}
+	return []estimate.Figure{
+		estimate.Of("bytes-copies", "N × bytes", "B", func(cal estimate.Calendar) float64 { return n * at(bytes)(cal) }),
+		estimate.Of("nodes-disk", "bytes-copies / 4 TB a node", "", func(cal estimate.Calendar) float64 { return n * at(bytes)(cal) / machineBytes }),
+		estimate.Of("nodes-rate", "N × qps-peak / 20,000 a node", "", func(cal estimate.Calendar) float64 { return n * at(peak)(cal) / machineRate }),
+	}
+}
+
+func (c *config) serve(ctx context.Context, site claim.Site) (err error) {
+	nodes, err := local.Run(site.Data, c.quorum, local.Names(c.nodes), 1)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, nodes.Close()) }()
+	return site.HTTP(ctx, newWeb(nodes))
+}
+
+// repository is the root of this repository if the program runs inside it, else the present folder.
+func repository() string {
+	here, err := os.Getwd()
+	if err != nil {
+		return "."
+	}
+	for dir := here; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			return here
+		}
+	}
+}
