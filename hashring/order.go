@@ -1,5 +1,7 @@
 package hashring
 
+import "iter"
+
 // seen is a set of nodes: a small array up to its size, a bitset beyond, allocated only then.
 type seen struct {
 	small [16]uint32
@@ -109,4 +111,30 @@ func (s *seen) has(node uint32) bool {
 		}
 	}
 	return false
+}
+
+// order yields the preference order of a token as numbers of nodes.
+func (s *Snapshot[T]) order(token uint64) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		if len(s.nodes) == 0 {
+			return
+		}
+		s.placement.walk(len(s.nodes), token, yield)
+	}
+}
+
+// walk yields the preference order of a token on a ring with nodes.
+func (p *placement) walk(nodes int, token uint64, yield func(uint32) bool) {
+	owner := p.own.owner(token)
+	if p.zones != nil {
+		var w zoneWalker
+		w.start(p, nodes, token, owner)
+		for i, ok := w.next(); ok && yield(i); i, ok = w.next() {
+		}
+		return
+	}
+	var w walker
+	w.start(&p.ring, nodes, p.ring.find(token), owner)
+	for i, ok := w.next(); ok && yield(i); i, ok = w.next() {
+	}
 }

@@ -17,12 +17,16 @@ func place[T any](c *config, nodes []Node[T]) placement {
 	if len(nodes) == 0 {
 		return p
 	}
-	p.ring = buildTable(c, nodes, nil)
+	p.ring = buildAll(c, nodes)
 	if nodes[0].Zone != "" {
 		p.names, p.zoneOf = zonesOf(nodes)
 		p.zones = make([]table, len(p.names))
-		for z, picked := range p.members(nil) {
-			p.zones[z] = buildTable(c, nodes, picked)
+		all := make([]uint32, len(nodes))
+		for i := range all {
+			all[i] = uint32(i)
+		}
+		for z, picked := range p.members(all) {
+			p.zones[z] = buildSome(c, nodes, picked)
 		}
 	}
 	p.own = bounded(c, nodes, p.ring)
@@ -32,68 +36,57 @@ func place[T any](c *config, nodes []Node[T]) placement {
 // replace computes the placement of after from p, that of before: the points of nodes that are the same in both
 // are kept, those of the others are taken out and merged in. Where most differ, it builds anew.
 func replace[T any](c *config, p *placement, before, after []Node[T]) placement {
-	renumber, joined := compare(c, before, after)
-	left := 0
-	for _, to := range renumber {
-		if to == gone {
-			left++
-		}
-	}
-	switch {
-	case left == 0 && len(joined) == 0:
-		return *p
-	case len(after) == 0 || 2*len(joined) > len(after) || 2*left > len(before):
+	if len(before) == 0 || len(after) == 0 {
 		return place(c, after)
 	}
-	next := placement{ring: merge(p.ring, renumber, buildSome(c, after, joined))}
+	d := compare(c, before, after)
+	switch {
+	case len(d.left) == 0 && len(d.joined) == 0:
+		return *p
+	case 2*len(d.joined) > len(after) || 2*len(d.left) > len(before):
+		return place(c, after)
+	}
+	next := placement{ring: merge(p.ring, d.renumber, buildSome(c, before, d.left), buildSome(c, after, d.joined))}
 	if after[0].Zone != "" {
 		next.names, next.zoneOf = zonesOf(after)
 		next.zones = make([]table, len(next.names))
-		for z, picked := range next.members(joined) {
-			var old table
+		left := p.members(d.left)
+		for z, joined := range next.members(d.joined) {
+			var old, leaving table
 			if i, ok := slices.BinarySearch(p.names, next.names[z]); ok {
-				old = p.zones[i]
+				old, leaving = p.zones[i], buildSome(c, before, left[i])
 			}
-			next.zones[z] = merge(old, renumber, buildSome(c, after, picked))
+			next.zones[z] = merge(old, d.renumber, leaving, buildSome(c, after, joined))
 		}
 	}
 	next.own = bounded(c, after, next.ring)
 	return next
 }
 
-// compare matches two memberships by ID. renumber gives for each node of before its number in after, or gone
-// when it left or takes another place now; joined lists the nodes of after that are new or take another place.
-func compare[T any](c *config, before, after []Node[T]) (renumber, joined []uint32) {
-	renumber = make([]uint32, len(before))
-	i := 0
-	for j := range after {
-		for ; i < len(before) && before[i].ID < after[j].ID; i++ {
-			renumber[i] = gone
+// compare matches two memberships by ID.
+func compare[T any](c *config, before, after []Node[T]) delta {
+	d := delta{renumber: make([]uint32, len(before))}
+	j := 0
+	for i := range before {
+		for ; j < len(after) && after[j].ID < before[i].ID; j++ {
+			d.joined = append(d.joined, uint32(j))
 		}
-		if i < len(before) && before[i].ID == after[j].ID {
+		if j < len(after) && after[j].ID == before[i].ID {
 			if samePlace(c, &before[i], &after[j]) {
-				renumber[i] = uint32(j)
-			} else {
-				renumber[i] = gone
-				joined = append(joined, uint32(j))
+				d.renumber[i] = uint32(j)
+				j++
+				continue
 			}
-			i++
-			continue
+			d.joined = append(d.joined, uint32(j))
+			j++
 		}
-		joined = append(joined, uint32(j))
+		d.renumber[i] = gone
+		d.left = append(d.left, uint32(i))
 	}
-	for ; i < len(before); i++ {
-		renumber[i] = gone
+	for ; j < len(after); j++ {
+		d.joined = append(d.joined, uint32(j))
 	}
-	return renumber, joined
-}
-
-// buildSome is buildTable where no nodes picked means no points.
-func buildSome[T any](c *config, nodes []Node[T], picked []uint32) table {
-	if len(picked) == 0 {
-		return table{}
-	}
-	return buildTable(c, nodes, picked)
+	return d
 }
 
 // zonesOf returns the names of the zones, ascending, and the zone of each node.
@@ -112,17 +105,11 @@ func zonesOf[T any](nodes []Node[T]) (names []string, zoneOf []uint32) {
 	return names, zoneOf
 }
 
-// members lists the nodes of each zone, ascending; of the picked ones only, unless picked is nil.
+// members lists the picked nodes by zone, in their order.
 func (p *placement) members(picked []uint32) [][]uint32 {
 	members := make([][]uint32, len(p.names))
-	if picked != nil {
-		for _, i := range picked {
-			members[p.zoneOf[i]] = append(members[p.zoneOf[i]], i)
-		}
-		return members
-	}
-	for i, z := range p.zoneOf {
-		members[z] = append(members[z], uint32(i))
+	for _, i := range picked {
+		members[p.zoneOf[i]] = append(members[p.zoneOf[i]], i)
 	}
 	return members
 }

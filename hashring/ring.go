@@ -50,7 +50,10 @@ func (r *Ring[T]) AppendN(dst []T, key string, n int) []T { return r.Snapshot().
 
 // Walk yields all nodes in the preference order of the key, lazily, each node once. It stays with the version
 // that was current at the call.
-func (r *Ring[T]) Walk(key string) iter.Seq[Node[T]] { return r.Snapshot().Walk(key) }
+func (r *Ring[T]) Walk(key string) iter.Seq[Node[T]] {
+	s := r.current.Load()
+	return func(yield func(Node[T]) bool) { s.walkKey(key, yield) }
+}
 
 // Set makes the membership exactly these nodes. On an error the ring is as before and the Change is zero.
 // An equal membership adopts the new values and moves nothing.

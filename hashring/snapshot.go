@@ -58,7 +58,9 @@ func (s *Snapshot[T]) AppendN(dst []T, key string, n int) []T {
 
 // Walk yields all nodes in the preference order of the key, lazily, each node once: the owner first, then the
 // node that would own the key without it, and so on; with zones, distinct zones first.
-func (s *Snapshot[T]) Walk(key string) iter.Seq[Node[T]] { return s.WalkToken(s.token(key)) }
+func (s *Snapshot[T]) Walk(key string) iter.Seq[Node[T]] {
+	return func(yield func(Node[T]) bool) { s.walkKey(key, yield) }
+}
 
 // Token returns the position of a key on the ring, which may be stored beside the row.
 func (s *Snapshot[T]) Token(key string) uint64 { return s.token(key) }
@@ -76,23 +78,21 @@ func (s *Snapshot[T]) Owner(token uint64) (Node[T], bool) {
 
 // WalkToken is Walk for a token.
 func (s *Snapshot[T]) WalkToken(token uint64) iter.Seq[Node[T]] {
-	return func(yield func(Node[T]) bool) { s.walk(token, yield) }
+	return func(yield func(Node[T]) bool) { s.walkToken(token, yield) }
 }
 
-func (s *Snapshot[T]) walk(token uint64, yield func(Node[T]) bool) {
-	if len(s.nodes) == 0 {
-		return
+// The walks are functions and not the bodies of the iterators, so that those stay small enough to be inlined:
+// then a loop over Walk does not allocate. For the same reason walkKey takes a nil snapshot, of a zero Ring.
+
+func (s *Snapshot[T]) walkKey(key string, yield func(Node[T]) bool) {
+	if s != nil {
+		s.walkToken(s.token(key), yield)
 	}
-	if s.zones != nil {
-		var w zoneWalker
-		w.start(&s.placement, len(s.nodes), token, s.own.owner(token))
-		for i, ok := w.next(); ok && yield(s.nodes[i]); i, ok = w.next() {
-		}
-		return
-	}
-	var w walker
-	w.start(&s.ring, len(s.nodes), s.ring.find(token), s.own.owner(token))
-	for i, ok := w.next(); ok && yield(s.nodes[i]); i, ok = w.next() {
+}
+
+func (s *Snapshot[T]) walkToken(token uint64, yield func(Node[T]) bool) {
+	if len(s.nodes) > 0 {
+		s.placement.walk(len(s.nodes), token, func(i uint32) bool { return yield(s.nodes[i]) })
 	}
 }
 

@@ -45,17 +45,30 @@ func (t *table) bytes() int { return 8*len(t.tokens) + 4*len(t.owners) + 4*len(t
 
 // find returns the position of the first point at or after token, or len, which stands for the first point.
 func (t *table) find(token uint64) int {
-	i := int(t.index[token>>(t.shift&63)])
+	i := t.index[token>>(t.shift&63)]
+	if t.tokens[i] >= token {
+		return int(i)
+	}
+	return t.seek(token, int(i)+1)
+}
+
+// owner returns the number of the node that owns token. It repeats find to be small enough for inlining.
+func (t *table) owner(token uint64) uint32 {
+	i := t.index[token>>(t.shift&63)]
+	if t.tokens[i] >= token {
+		return t.owners[i]
+	}
+	return t.owners[t.seek(token, int(i)+1)]
+}
+
+// seek goes on from position i, all points before which lie before token.
+func (t *table) seek(token uint64, i int) int {
 	for end := i + scan; i < end; i++ {
-		if t.tokens[i] >= token {
+		if t.tokens[i] >= token { // the sentinel at the latest
 			return i
 		}
 	}
-	return t.halve(token, i)
-}
-
-// halve searches the rest of a crowded bucket, from position i.
-func (t *table) halve(token uint64, i int) int {
+	// A crowded bucket is searched by halving.
 	end := int(t.index[token>>(t.shift&63)+1])
 	for i < end {
 		if mid := int(uint(i+end) >> 1); t.tokens[mid] < token {
@@ -67,9 +80,6 @@ func (t *table) halve(token uint64, i int) int {
 	return i
 }
 
-// owner returns the number of the node that owns token.
-func (t *table) owner(token uint64) uint32 { return t.owners[t.find(token)] }
-
 // seal writes the sentinel after the points are in place.
 func (t *table) seal() {
 	n := t.len()
@@ -79,30 +89,28 @@ func (t *table) seal() {
 
 // reindex computes the index of sorted points.
 func (t *table) reindex() {
-	n, next := t.len(), 0
-	for i, token := range t.tokens[:n] {
-		for b := int(token >> (t.shift & 63)); next <= b; next++ {
-			t.index[next] = uint32(i)
-		}
-	}
-	for ; next < len(t.index); next++ {
-		t.index[next] = uint32(n)
+	t.countTokens(t.tokens[:t.len()])
+	sum := uint32(0)
+	for b, n := range t.index {
+		sum += n
+		t.index[b] = sum
 	}
 }
 
-// buildTable sorts the points of the picked nodes, or of all when picked is nil. Points are computed twice,
-// once to count the buckets and once to scatter, which is cheaper than to store and sort them.
-func buildTable[T any](c *config, nodes []Node[T], picked []uint32) table {
-	count, n := 0, len(nodes)
-	if picked != nil {
-		n = len(picked)
-	}
-	at := func(i int) int {
-		if picked != nil {
-			return int(picked[i])
-		}
-		return i
-	}
+// buildAll sorts the points of all nodes.
+func buildAll[T any](c *config, nodes []Node[T]) table {
+	return build(c, nodes, len(nodes), func(i int) uint32 { return uint32(i) })
+}
+
+// buildSome sorts the points of the picked nodes, which ascend; of none, if none are picked.
+func buildSome[T any](c *config, nodes []Node[T], picked []uint32) table {
+	return build(c, nodes, len(picked), func(i int) uint32 { return picked[i] })
+}
+
+// build sorts the points of n nodes, of which at gives the numbers. Points are computed twice, once to count the
+// buckets and once to scatter, which is cheaper than to store and sort them.
+func build[T any](c *config, nodes []Node[T], n int, at func(i int) uint32) table {
+	count := 0
 	for i := range n {
 		count += pointsOf(c, &nodes[at(i)])
 	}
@@ -120,9 +128,9 @@ func buildTable[T any](c *config, nodes []Node[T], picked []uint32) table {
 	full := t.sum()
 	for i := range n {
 		if node := &nodes[at(i)]; node.Tokens != nil {
-			t.placeTokens(node.Tokens, uint32(at(i)))
+			t.placeTokens(node.Tokens, at(i))
 		} else {
-			t.placePoints(c.pos(node.ID), c.points(node.Weight), uint32(at(i)))
+			t.placePoints(c.pos(node.ID), c.points(node.Weight), at(i))
 		}
 	}
 	t.sortBuckets(full)

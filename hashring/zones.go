@@ -20,10 +20,12 @@ type zoneWalker struct {
 type zoneCursor struct {
 	zone     uint32
 	node     uint32
-	pos      int
+	pos      int    // or unplaced: the home zone is not searched before its second turn
 	left     int    // points not looked at
 	distance uint64 // from the token clockwise to the point at which the node was met
 }
+
+const unplaced = -1
 
 // start prepares the first round; owner comes first, and with it its zone.
 func (w *zoneWalker) start(p *placement, nodes int, token uint64, owner uint32) {
@@ -65,17 +67,15 @@ func (w *zoneWalker) next() (uint32, bool) {
 	return node, true
 }
 
-// open places the cursors and makes the first round, without the zone of the owner, whose turn is over.
+// open makes the first round, without the zone of the owner, whose turn is over.
 func (w *zoneWalker) open(cursors []zoneCursor) {
 	home := w.p.zoneOf[w.first]
 	w.zones = len(cursors)
-	for z := range cursors {
-		t := &w.p.zones[z]
-		cursors[z] = zoneCursor{zone: uint32(z), pos: t.find(w.token), left: t.len()}
-	}
 	w.at, w.end = 0, 0
 	for z := range cursors {
-		if uint32(z) != home && w.advance(&cursors[z]) {
+		c := &cursors[z]
+		c.zone, c.pos = uint32(z), unplaced
+		if uint32(z) != home && w.advance(c) {
 			w.keep(cursors, z)
 		}
 	}
@@ -111,6 +111,9 @@ func (w *zoneWalker) keep(cursors []zoneCursor, i int) {
 // advance moves a cursor to the next unseen node of its zone; false when there is none.
 func (w *zoneWalker) advance(c *zoneCursor) bool {
 	t := &w.p.zones[c.zone]
+	if c.pos == unplaced {
+		c.pos, c.left = t.find(w.token), t.len()
+	}
 	for c.left > 0 {
 		if c.pos >= t.len() {
 			c.pos = 0
@@ -118,12 +121,10 @@ func (w *zoneWalker) advance(c *zoneCursor) bool {
 		i := c.pos
 		c.pos++
 		c.left--
-		if node := t.owners[i]; !w.has(node) {
+		if node := t.owners[i]; !w.seen.has(node) {
 			c.node, c.distance = node, t.tokens[i]-w.token
 			return true
 		}
 	}
 	return false
 }
-
-func (w *zoneWalker) has(node uint32) bool { return w.seen.has(node) }
