@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/sysblocks/sysblocks/examples/internal/claim"
 	"github.com/sysblocks/sysblocks/examples/internal/estimate"
@@ -66,14 +67,12 @@ func (c *config) check() error {
 
 // title shows the zones, since a key's replicas stand in different ones.
 func (c *config) title() string {
-	text := fmt.Sprintf("%d nodes (", c.nodes)
-	for i, m := range local.Names(c.nodes) {
-		if i > 0 {
-			text += " "
-		}
-		text += m.ID + "/" + m.Zone
+	var names []string
+	for _, m := range local.Names(c.nodes) {
+		names = append(names, m.ID+"/"+m.Zone)
 	}
-	return fmt.Sprintf("%s), N=%d W=%d R=%d, commit log and memtable", text, c.quorum.N, c.quorum.W, c.quorum.R)
+	q := c.quorum
+	return fmt.Sprintf("%d nodes (%s), N=%d W=%d R=%d, embedded", c.nodes, strings.Join(names, " "), q.N, q.W, q.R)
 }
 
 // What one machine is taken to carry: a common disk, and a rate well under what one core answers.

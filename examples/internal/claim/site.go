@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/sysblocks/sysblocks/examples/internal/engine"
@@ -30,11 +31,12 @@ func (s Site) HTTP(ctx context.Context, handler http.Handler) error {
 		return fmt.Errorf("serve: %w", err)
 	}
 	url := "http://" + listener.Addr().String()
-	text := url + "\n\ntry:\n"
+	var text strings.Builder
+	text.WriteString(url + "\n\ntry:\n")
 	for _, e := range s.Exchanges {
-		text += fmt.Sprintf("  %-60s # %s\n", e.Curl(url), e.What)
+		fmt.Fprintf(&text, "  %-60s # %s\n", e.Curl(url), e.What)
 	}
-	if _, err := io.WriteString(s.Out, text); err != nil {
+	if _, err := io.WriteString(s.Out, text.String()); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}

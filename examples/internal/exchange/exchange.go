@@ -7,8 +7,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
-	"sort"
+	"slices"
 	"strings"
 )
 
@@ -34,22 +35,18 @@ func (e Exchange) Curl(base string) string {
 	case e.Method != http.MethodGet:
 		line += " -X " + e.Method
 	}
-	names := make([]string, 0, len(e.Header))
-	for name := range e.Header {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
-		line += " -H " + quote(name+": "+e.Header[name])
+	words := []string{line}
+	for _, name := range slices.Sorted(maps.Keys(e.Header)) {
+		words = append(words, "-H", quote(name+": "+e.Header[name]))
 	}
 	if e.Body != "" {
-		line += " -d " + quote(e.Body)
+		words = append(words, "-d", quote(e.Body))
 	}
 	url := strings.TrimSuffix(base, "/") + e.Path
 	if strings.ContainsAny(url, "?&*[]{}'\" ") {
 		url = quote(url)
 	}
-	return line + " " + url
+	return strings.Join(append(words, url), " ")
 }
 
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
@@ -109,19 +106,14 @@ func Markdown(base string, table []Exchange) string {
 	var b strings.Builder
 	b.WriteString("| What it shows | Request | Answer |\n|---|---|---|\n")
 	for _, e := range table {
-		answer := fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status))
-		names := make([]string, 0, len(e.Want))
-		for name := range e.Want {
-			names = append(names, name)
-		}
-		sort.Strings(names)
-		for _, name := range names {
-			answer += ", `" + strings.TrimSuffix(name+": "+e.Want[name], ": ") + "`"
+		answer := []string{fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status))}
+		for _, name := range slices.Sorted(maps.Keys(e.Want)) {
+			answer = append(answer, "`"+strings.TrimSuffix(name+": "+e.Want[name], ": ")+"`")
 		}
 		if e.Text != "" {
-			answer += ", `" + e.Text + "`"
+			answer = append(answer, "`"+e.Text+"`")
 		}
-		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", e.What, e.Curl(base), answer)
+		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", e.What, e.Curl(base), strings.Join(answer, ", "))
 	}
 	return b.String()
 }

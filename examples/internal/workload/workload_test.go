@@ -38,7 +38,7 @@ func TestEachRunsEveryIndexOnceAndInOrderPerWorker(t *testing.T) {
 
 func TestEachStopsAtTheFirstErrorAndAtCancel(t *testing.T) {
 	boom := errors.New("boom")
-	err := Each(context.Background(), 2, 1_000_000, func(ctx context.Context, _, i int) error {
+	err := Each(context.Background(), 2, 1_000_000, func(_ context.Context, _, i int) error {
 		if i == 10 {
 			return boom
 		}
@@ -63,7 +63,8 @@ func TestSameSeedSameLoadOtherStreamOtherLoad(t *testing.T) {
 		}
 		return out
 	}
-	if draw(7, 1) != draw(7, 1) {
+	first, again := draw(7, 1), draw(7, 1)
+	if first != again {
 		t.Error("one seed gave two loads")
 	}
 	if draw(7, 1) == draw(7, 2) || draw(7, 1) == draw(8, 1) {

@@ -27,7 +27,7 @@ func (n *Node) put(ctx context.Context, e storage.Entry) error {
 	e.Stamp = storage.Stamp{Time: n.clock.next(), Node: n.id}
 	return n.retry(func(v *member.Rings) error {
 		sets := v.Replicas(e.Key)
-		answers := n.ask(v, sets.All(), wire.Put, e.AppendTo(nil), func(id string, err error) {
+		answers := n.ask(ctx, v, sets.All(), wire.Put, e.AppendTo(nil), func(id string, err error) {
 			if err != nil && !errors.Is(err, wire.ErrStale) {
 				n.hints.keep(id, e)
 			}
@@ -43,7 +43,7 @@ func (n *Node) get(ctx context.Context, key string) (newest []storage.Entry, err
 	err = n.retry(func(v *member.Rings) error {
 		sets := v.Replicas(key)
 		all := sets.All()
-		answers := n.ask(v, all, wire.Get, []byte(key), nil)
+		answers := n.ask(ctx, v, all, wire.Get, []byte(key), nil)
 		got, err := n.gather(ctx, sets, answers, n.quorum.R)
 		if err != nil {
 			return err
@@ -53,7 +53,7 @@ func (n *Node) get(ctx context.Context, key string) (newest []storage.Entry, err
 			for range len(all) - len(got) {
 				got = append(got, <-answers)
 			}
-			n.repair(v, got)
+			n.repair(ctx, v, got)
 		})
 		return nil
 	})
@@ -61,7 +61,7 @@ func (n *Node) get(ctx context.Context, key string) (newest []storage.Entry, err
 }
 
 // repair writes the newest version to every replica that answered with an older one or with none.
-func (n *Node) repair(v *member.Rings, got []reply) {
+func (n *Node) repair(ctx context.Context, v *member.Rings, got []reply) {
 	newest := latest(got)
 	if len(newest) == 0 {
 		return
@@ -70,7 +70,7 @@ func (n *Node) repair(v *member.Rings, got []reply) {
 		if r.err != nil || len(r.entries) > 0 && r.entries[0].Stamp.Compare(newest[0].Stamp) >= 0 {
 			continue
 		}
-		mended := n.ask(v, []string{r.id}, wire.Put, newest[0].AppendTo(nil), nil)
+		mended := n.ask(ctx, v, []string{r.id}, wire.Put, newest[0].AppendTo(nil), nil)
 		if m := <-mended; m.err == nil {
 			n.repaired.Add(1)
 		}
@@ -84,7 +84,7 @@ func (n *Node) keys(ctx context.Context, prefix, after string) (page []storage.E
 		for _, m := range v.Members() {
 			all = append(all, m.ID)
 		}
-		answers := n.ask(v, all, wire.Keys, wire.JoinKeys(prefix, after), nil)
+		answers := n.ask(ctx, v, all, wire.Keys, wire.JoinKeys(prefix, after), nil)
 		need := len(all) - (n.quorum.N - n.quorum.R)
 		got, err := n.gather(ctx, member.Quorums{all}, answers, need)
 		if err == nil {
@@ -150,9 +150,10 @@ func latest(got []reply) (newest []storage.Entry) {
 }
 
 // ask sends one request to several nodes at once, this one among them. The channel has room for all answers, so nobody has to
-// wait for the last; after is called with each outcome, also when the operation has long returned.
-func (n *Node) ask(v *member.Rings, ids []string, k wire.Kind, body []byte, after func(id string, err error)) <-chan reply {
-	ctx, cancel := context.WithTimeout(n.ctx, patience)
+// wait for the last; after is called with each outcome, also when the operation has long returned. So ctx has to be one that
+// ends with the node and not with the request.
+func (n *Node) ask(ctx context.Context, v *member.Rings, ids []string, k wire.Kind, body []byte, after func(id string, err error)) <-chan reply {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	f := &fan{answers: make(chan reply, len(ids)), free: cancel}
 	f.left.Store(int32(len(ids)))
 	for _, id := range ids {

@@ -117,7 +117,7 @@ func (n *Node) deliver(id string, e storage.Entry) bool {
 		n.hints.remove(id, e, false)
 		return true
 	}
-	r := <-n.ask(v, []string{id}, wire.Put, e.AppendTo(nil), nil)
+	r := <-n.ask(n.ctx, v, []string{id}, wire.Put, e.AppendTo(nil), nil)
 	if r.err == nil {
 		n.hints.remove(id, e, true)
 	}

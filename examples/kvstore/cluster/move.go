@@ -111,7 +111,7 @@ func (n *Node) plan(v *member.Rings, away []string) (map[string][]hashring.Range
 func (n *Node) pull(ctx context.Context, v *member.Rings, source string, ranges []hashring.Range) error {
 	after := ""
 	for {
-		answers := n.ask(v, []string{source}, wire.Pull, encodePull(after, ranges), nil)
+		answers := n.ask(ctx, v, []string{source}, wire.Pull, encodePull(after, ranges), nil)
 		var page reply
 		select {
 		case page = <-answers:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -162,11 +163,7 @@ func (c *Cluster) Ring() (*hashring.Snapshot[string], error) { return member.Rin
 func (c *Cluster) Up() map[string]*cluster.Node {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	up := make(map[string]*cluster.Node, len(c.nodes))
-	for id, n := range c.nodes {
-		up[id] = n
-	}
-	return up
+	return maps.Clone(c.nodes)
 }
 
 // Settle waits until no hint is waiting for a node that is up.

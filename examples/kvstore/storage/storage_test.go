@@ -14,31 +14,31 @@ import (
 	"testing"
 )
 
-func open(t testing.TB, dir string) *Store {
-	t.Helper()
+func open(tb testing.TB, dir string) *Store {
+	tb.Helper()
 	s, err := Open(dir, Options{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Close() })
+	tb.Cleanup(func() { _ = s.Close() })
 	return s
 }
 
-func put(t testing.TB, s *Store, key string, time uint64, value string) {
-	t.Helper()
+func put(tb testing.TB, s *Store, key string, time uint64, value string) {
+	tb.Helper()
 	if err := s.Put(Entry{Key: key, Stamp: Stamp{time, "n"}, Value: []byte(value)}); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
 // content is everything in the store, as text.
-func content(t testing.TB, s *Store) map[string]string {
-	t.Helper()
+func content(tb testing.TB, s *Store) map[string]string {
+	tb.Helper()
 	all := map[string]string{}
 	for _, key := range s.Select(func(string) bool { return true }) {
 		e, found, err := s.Get(key)
 		if err != nil || !found {
-			t.Fatalf("%s: found %v, err %v", key, found, err)
+			tb.Fatalf("%s: found %v, err %v", key, found, err)
 		}
 		all[key] = fmt.Sprint(e.Stamp, e.Deleted, string(e.Value))
 	}

@@ -26,24 +26,30 @@ const (
 )
 
 // Kind says what a message asks for, or how it was answered.
-type Kind byte
+type Kind = byte
 
+// Requests between replicas. All but View are fenced: a node of another epoch answers Stale.
 const (
-	// Between replicas. The first four are fenced: a node of another epoch does not serve them.
 	Put  Kind = iota + 1 // entry → nothing
 	Get                  // key → entries, none or one
 	Keys                 // prefix, after → entries without values
 	Pull                 // after, ranges → entries
-	View                 // a view → nothing
-	// From clients to any node.
-	ClientPut  // entry without a stamp → nothing
-	ClientGet  // key → entries, none or one
-	ClientKeys // prefix, after → entries without values
-	// Answers.
-	OK
-	Stale       // the other view, as JSON
-	Unavailable // why, in words
-	Failed      // why, in words
+	View                 // a view as JSON → nothing
+)
+
+// Requests of clients, to any node.
+const (
+	ClientPut  Kind = iota + 11 // entry without a stamp → nothing
+	ClientGet                   // key → entries, none or one
+	ClientKeys                  // prefix, after → entries without values
+)
+
+// Answers.
+const (
+	OK          Kind = iota + 21 // entries
+	Stale                        // the other view as JSON
+	Unavailable                  // why, in words
+	Failed                       // why, in words
 )
 
 // A Message is one frame, in both directions:
@@ -62,7 +68,7 @@ func (m Message) encode() []byte {
 	b := make([]byte, 0, frameHead+len(m.Body))
 	b = binary.BigEndian.AppendUint32(b, uint32(frameHead-4+len(m.Body)))
 	b = binary.BigEndian.AppendUint64(b, m.Number)
-	b = append(b, byte(m.Kind))
+	b = append(b, m.Kind)
 	b = binary.BigEndian.AppendUint64(b, m.Epoch)
 	return append(b, m.Body...)
 }
@@ -78,7 +84,7 @@ func readMessage(r *bufio.Reader) (Message, error) {
 	}
 	m := Message{
 		Number: binary.BigEndian.Uint64(head[4:]),
-		Kind:   Kind(head[12]),
+		Kind:   head[12],
 		Epoch:  binary.BigEndian.Uint64(head[13:]),
 		Body:   make([]byte, n-(frameHead-4)),
 	}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/sysblocks/sysblocks/examples/internal/claim"
@@ -26,29 +27,30 @@ type Verdict struct {
 }
 
 // Demo runs an example with -quick -format json and further arguments, and returns its verdicts with the exit code.
-func Demo(t testing.TB, e claim.Example, args ...string) ([]Verdict, int) {
-	t.Helper()
+func Demo(tb testing.TB, e claim.Example, args ...string) ([]Verdict, int) {
+	tb.Helper()
 	var stdout, stderr bytes.Buffer
-	code := claim.Run(t.Context(), e, append([]string{"-quick", "-format", "json"}, args...), claim.Command{Stdout: &stdout, Stderr: &stderr})
+	code := claim.Run(tb.Context(), e, append([]string{"-quick", "-format", "json"}, args...), claim.Command{Stdout: &stdout, Stderr: &stderr})
 	var verdicts []Verdict
 	for line := range bytes.Lines(stdout.Bytes()) {
 		var v Verdict
 		if err := json.Unmarshal(line, &v); err != nil {
-			t.Fatalf("%v in %s", err, line)
+			tb.Fatalf("%v in %s", err, line)
 		}
 		verdicts = append(verdicts, v)
 	}
 	if stderr.Len() > 0 {
-		t.Log(stderr.String())
+		tb.Log(stderr.String())
 	}
 	return verdicts, code
 }
 
 // Green runs the demo with seeds 1, 2 and 3: every claim holds and every control breaks.
 func Green(t *testing.T, example func() claim.Example) {
+	t.Helper()
 	for seed := 1; seed <= 3; seed++ {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			verdicts, code := Demo(t, example(), "-seed", fmt.Sprint(seed))
+			verdicts, code := Demo(t, example(), "-seed", strconv.Itoa(seed))
 			for _, v := range verdicts {
 				if !v.Pass {
 					t.Errorf("failed: %+v", v)
@@ -64,6 +66,7 @@ func Green(t *testing.T, example func() claim.Example) {
 // Red puts the control of each claim in the place of the real part, and then the real part in the place of the control. Both
 // must fail the demo without an error: a verdict that cannot be red proves nothing.
 func Red(t *testing.T, example func() claim.Example) {
+	t.Helper()
 	for i, c := range example().Claims {
 		t.Run("claim="+c.ID+"/naive", func(t *testing.T) {
 			e := example()
