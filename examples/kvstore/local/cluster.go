@@ -23,13 +23,15 @@ import (
 // settleEvery is how often Settle looks.
 const settleEvery = 10 * time.Millisecond
 
-// Cluster is a number of nodes in one process, each with its own folder, on a fake network.
+// Cluster is a number of nodes in one process, each with its own folder, on a fake network. It is safe for concurrent use; nodes
+// may be killed and restarted while another one joins.
 type Cluster struct {
 	dir     string
 	quorum  cluster.Quorum
 	network *fakenet.Network
-	mu      sync.Mutex // guards all below; held through a kill, a restart and a join, so that one follows the other
-	first   member.View
+	joining sync.Mutex               // held through a join: one at a time
+	mu      sync.Mutex               // guards all below
+	view    member.View              // the newest that is known; those of the nodes that are up may be newer
 	nodes   map[string]*cluster.Node // those that are up
 }
 
@@ -50,18 +52,18 @@ func Run(dir string, q cluster.Quorum, members []member.Node, seed int64) (*Clus
 	}
 	c := &Cluster{
 		dir: dir, quorum: q, network: fakenet.New(seed), nodes: make(map[string]*cluster.Node),
-		first: member.View{Epoch: 1, Old: members, New: members},
+		view: member.View{Epoch: 1, Old: members, New: members},
 	}
 	for _, m := range members { // the newest view that a node has saved
-		v, err := member.Load(filepath.Join(dir, m.ID), c.first)
+		v, err := member.Load(filepath.Join(dir, m.ID), c.view)
 		if err != nil {
 			return nil, err
 		}
-		if v.Epoch > c.first.Epoch {
-			c.first = v
+		if v.Epoch > c.view.Epoch {
+			c.view = v
 		}
 	}
-	for _, m := range c.first.Members() {
+	for _, m := range c.view.Members() {
 		if err := c.Restart(m.ID); err != nil {
 			return nil, errors.Join(err, c.Close())
 		}
@@ -73,30 +75,32 @@ func Run(dir string, q cluster.Quorum, members []member.Node, seed int64) (*Clus
 func (c *Cluster) Restart(id string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !slices.ContainsFunc(c.first.Members(), func(m member.Node) bool { return m.ID == id }) {
+	if !slices.ContainsFunc(c.newest().Members(), func(m member.Node) bool { return m.ID == id }) {
 		return fmt.Errorf("%w: no node %q", wire.ErrInvalid, id)
 	}
-	if c.nodes[id] != nil {
-		return nil
-	}
-	return c.start(id)
+	_, err := c.start(id)
+	return err
 }
 
-func (c *Cluster) start(id string) error {
+// start returns the node, which is up then. The caller holds mu.
+func (c *Cluster) start(id string) (*cluster.Node, error) {
+	if node := c.nodes[id]; node != nil {
+		return node, nil
+	}
 	dir := filepath.Join(c.dir, id)
 	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return err
+		return nil, err
 	}
 	listener, err := c.network.Listen(id)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	node, err := cluster.Start(id, dir, c.quorum, c.first, listener, c.dial(id))
+	node, err := cluster.Start(id, dir, c.quorum, c.newest(), listener, c.dial(id))
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return nil, errors.Join(err, listener.Close())
 	}
 	c.nodes[id] = node
-	return nil
+	return node, nil
 }
 
 func (c *Cluster) dial(from string) wire.Dial {
@@ -106,35 +110,40 @@ func (c *Cluster) dial(from string) wire.Dial {
 // Kill ends a node as a power cut does: its connections break at once, its memory is gone.
 func (c *Cluster) Kill(id string) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	node := c.nodes[id]
+	c.view = c.newest()
+	delete(c.nodes, id)
+	c.mu.Unlock()
 	if node == nil {
 		return fmt.Errorf("%w: no node %q is up", wire.ErrInvalid, id)
 	}
-	delete(c.nodes, id)
 	c.network.Kill(id)
 	return node.Stop()
 }
 
-// Join adds a node and returns when the data has moved.
+// Join adds a node and returns when the data has moved. After a failure it is called again, with the same node.
 func (c *Cluster) Join(ctx context.Context, m member.Node) error {
+	c.joining.Lock()
+	defer c.joining.Unlock()
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if slices.ContainsFunc(c.first.Members(), func(old member.Node) bool { return old.ID == m.ID }) || m.ID == "" {
-		return fmt.Errorf("%w: node %q is a member, or has no name", wire.ErrInvalid, m.ID)
+	now := c.newest()
+	unfinished := now.Moving() && slices.Contains(now.New, m) && !slices.Contains(now.Old, m)
+	known := slices.ContainsFunc(now.Members(), func(old member.Node) bool { return old.ID == m.ID })
+	if !unfinished && (known || now.Moving() || !validName(m.ID)) {
+		c.mu.Unlock()
+		return fmt.Errorf("%w: node %q is a member, or has no good name, or another join is unfinished", wire.ErrInvalid, m.ID)
 	}
-	now := c.first
-	for _, node := range c.nodes {
-		if v := node.View(); v.Epoch > now.Epoch {
-			now = v
-		}
-	}
-	if err := c.start(m.ID); err != nil {
+	node, err := c.start(m.ID)
+	c.mu.Unlock()
+	if err != nil {
 		return err
 	}
-	err := c.nodes[m.ID].Join(ctx, now, m)
-	c.first = c.nodes[m.ID].View()
-	return err
+	return node.Join(ctx, now, m)
+}
+
+// validName keeps a node's folder inside the cluster's.
+func validName(id string) bool {
+	return filepath.IsLocal(id) && filepath.Base(id) == id && id != "." && len(id) <= 64
 }
 
 // Client returns a client of all members.
@@ -153,7 +162,18 @@ func (c *Cluster) Quorum() cluster.Quorum { return c.quorum }
 func (c *Cluster) View() member.View {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.first
+	return c.newest()
+}
+
+// newest looks at the nodes that are up. The caller holds mu.
+func (c *Cluster) newest() member.View {
+	v := c.view
+	for _, n := range c.nodes {
+		if w := n.View(); w.Epoch > v.Epoch {
+			v = w
+		}
+	}
+	return v
 }
 
 // Ring is the placement of keys, once every join has ended.
@@ -166,7 +186,7 @@ func (c *Cluster) Up() map[string]*cluster.Node {
 	return maps.Clone(c.nodes)
 }
 
-// Settle waits until no hint is waiting for a node that is up.
+// Settle waits until no node keeps a hint for another one.
 func (c *Cluster) Settle(ctx context.Context) error {
 	every := time.NewTicker(settleEvery)
 	defer every.Stop()
