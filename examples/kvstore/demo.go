@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"sync/atomic"
@@ -125,10 +123,10 @@ func (c *config) killed(q *cluster.Quorum) func(context.Context, claim.Env) (cla
 			defer w.client.Close()
 			writes := env.Size(50_000)
 			first, second := victims(env, c.nodes)
-			load := newSkewed(env.Seed, writes/2)
+			load := workload.NewVersions(env.Seed, workers, writes/2)
 			err := workload.Each(ctx, workers, writes, func(ctx context.Context, worker, i int) error {
 				env.Note("a: %d of %d writes", i, writes)
-				key, version := load.next(worker)
+				key, version := load.Next(worker)
 				w.put(ctx, key, version)
 				switch i {
 				case writes * 2 / 5:
@@ -176,26 +174,4 @@ func totals(nodes *local.Cluster) claim.Facts {
 		f["repaired"] += float64(s.Repaired)
 	}
 	return f
-}
-
-// skewed draws keys by Zipf's law, each worker from keys of its own, and numbers the versions of a key.
-type skewed struct {
-	zipf     *workload.Zipf
-	rng      [workers]*rand.Rand
-	versions [workers]map[int]uint64
-}
-
-func newSkewed(seed int64, keys int) *skewed {
-	s := &skewed{zipf: workload.NewZipf(max(keys/workers, 1), 0.8)}
-	for w := range workers {
-		s.rng[w] = workload.Rand(seed, 100+uint64(w))
-		s.versions[w] = make(map[int]uint64)
-	}
-	return s
-}
-
-func (s *skewed) next(worker int) (key string, version uint64) {
-	rank := s.zipf.Next(s.rng[worker])
-	s.versions[worker][rank]++
-	return fmt.Sprintf("key-%d-%d", worker, rank), s.versions[worker][rank]
 }

@@ -2,23 +2,19 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync/atomic"
-	"time"
 
 	"github.com/sysblocks/sysblocks/examples/internal/claim"
 	"github.com/sysblocks/sysblocks/examples/internal/exchange"
 	"github.com/sysblocks/sysblocks/examples/internal/fakenet"
 	"github.com/sysblocks/sysblocks/examples/internal/workload"
 	"github.com/sysblocks/sysblocks/examples/kvstore/cluster"
+	"github.com/sysblocks/sysblocks/examples/kvstore/files"
 	"github.com/sysblocks/sysblocks/examples/kvstore/local"
 )
 
@@ -26,7 +22,7 @@ import (
 // file is read back, and everything is stored once more.
 func (c *config) stored(q *cluster.Quorum, replay bool) func(context.Context, claim.Env) (claim.Facts, error) {
 	return func(ctx context.Context, env claim.Env) (claim.Facts, error) {
-		names, err := walk(c.files)
+		names, err := files.Walk(c.files)
 		if err != nil {
 			return nil, err
 		}
@@ -38,10 +34,7 @@ func (c *config) stored(q *cluster.Quorum, replay bool) func(context.Context, cl
 		}
 		return c.with(env, *q, func(nodes *local.Cluster) (claim.Facts, error) {
 			const base = "http://kvstore"
-			client, stop, err := httpOver(fakenet.New(env.Seed), newWeb(nodes))
-			if err != nil {
-				return nil, err
-			}
+			client, stop := fakenet.HTTP(newWeb(nodes))
 			defer stop()
 			facts := claim.Facts{}
 			if replay {
@@ -51,7 +44,7 @@ func (c *config) stored(q *cluster.Quorum, replay bool) func(context.Context, cl
 				}
 				facts["exchanges"], facts["wrong-answers"] = float64(len(exchanges())), float64(len(wrong))
 			}
-			run := &upload{files: files{base: base, client: client}, dir: c.files, names: names, sums: make([]ledgerLine, len(names))}
+			run := &upload{store: files.Store{Base: base, Client: client}, dir: c.files, names: names, booked: make([]workload.Content, len(names))}
 			victim, _ := victims(env, c.nodes)
 			if err := run.attack(ctx, env, func() error { return nodes.Kill(victim) }); err != nil {
 				return nil, err
@@ -69,46 +62,14 @@ func everyTenth(names []string) (some []string) {
 	return some
 }
 
-// httpOver serves a handler on a fake network and returns a client that reaches it.
-func httpOver(network *fakenet.Network, handler http.Handler) (*http.Client, func(), error) {
-	listener, err := network.Listen("kvstore")
-	if err != nil {
-		return nil, nil, err
-	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = server.Serve(listener) // ends when the network closes
-	}()
-	transport := &http.Transport{
-		MaxIdleConnsPerHost: workers,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return network.Dial(ctx, "client", "kvstore")
-		},
-	}
-	stop := func() {
-		transport.CloseIdleConnections()
-		network.Close()
-		_ = server.Close() // its listener is closed already
-		<-ended
-	}
-	return &http.Client{Transport: transport}, stop, nil
-}
-
 // upload stores a folder and keeps its own books: what was read from the disk, by name.
 type upload struct {
-	files files
-	dir   string
-	names []string
-	sums  []ledgerLine
+	store  files.Store
+	dir    string
+	names  []string
+	booked []workload.Content
 
 	bytes, chunks, unreadable, different, fresh atomic.Int64
-}
-
-type ledgerLine struct {
-	size int64
-	sum  [sha256.Size]byte
 }
 
 func (u *upload) attack(ctx context.Context, env claim.Env, kill func() error) error {
@@ -143,18 +104,17 @@ func (u *upload) attack(ctx context.Context, env claim.Env, kill func() error) e
 }
 
 // put stores one file and books it. That the store refuses is not an error here: it shows when the file is read.
-func (u *upload) put(ctx context.Context, i int) (m manifest, fresh int, err error) {
+func (u *upload) put(ctx context.Context, i int) (m files.Manifest, fresh int, err error) {
 	file, err := os.Open(filepath.Join(u.dir, filepath.FromSlash(u.names[i])))
 	if err != nil {
 		return m, 0, err
 	}
-	sum := sha256.New()
-	counted := &counter{r: io.TeeReader(file, sum)}
-	m, fresh, _ = u.files.put(ctx, u.names[i], counted)
-	if _, err := io.Copy(io.Discard, counted); err != nil { // what a refused put has left unread
+	book := workload.NewBook()
+	m, fresh, _ = u.store.Put(ctx, u.names[i], io.TeeReader(file, book))
+	if _, err := io.Copy(book, file); err != nil { // what a refused put has left unread
 		return m, fresh, errors.Join(err, file.Close())
 	}
-	u.sums[i] = ledgerLine{size: counted.n, sum: [sha256.Size]byte(sum.Sum(nil))}
+	u.booked[i] = book.Content()
 	return m, fresh, errors.Join(file.Close(), ctx.Err())
 }
 
@@ -164,11 +124,12 @@ func (u *upload) check(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
-	got := &comparer{original: file, sum: sha256.New()}
-	if err := u.files.get(ctx, u.names[i], got); err != nil {
+	got := workload.NewBook()
+	got.Compare(file)
+	if err := u.store.Get(ctx, u.names[i], got); err != nil {
 		u.unreadable.Add(1)
-	} else if want := u.sums[i]; got.n != want.size || [sha256.Size]byte(got.sum.Sum(nil)) != want.sum {
-		u.different.Add(max(got.different, 1)) // at least one, also when the file on the disk is not the one that was stored
+	} else if got.Content() != u.booked[i] {
+		u.different.Add(max(got.Different(), 1)) // also when the file on the disk is no longer the one that was stored
 	}
 	return errors.Join(file.Close(), ctx.Err())
 }
@@ -177,38 +138,4 @@ func (u *upload) report(f claim.Facts) {
 	f["files"], f["bytes"], f["chunks"] = float64(len(u.names)), float64(u.bytes.Load()), float64(u.chunks.Load())
 	f["unreadable"], f["different-bytes"] = float64(u.unreadable.Load()), float64(u.different.Load())
 	f["new-chunks"] = float64(u.fresh.Load())
-}
-
-// counter counts what is read.
-type counter struct {
-	r io.Reader
-	n int64
-}
-
-func (c *counter) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	return n, err
-}
-
-// comparer is written a file and compares it with the original.
-type comparer struct {
-	original     io.Reader
-	sum          hash.Hash
-	n, different int64
-}
-
-func (c *comparer) Write(p []byte) (int, error) {
-	want := make([]byte, len(p))
-	n, err := io.ReadFull(c.original, want)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return 0, err
-	}
-	for i := range p {
-		if i >= n || p[i] != want[i] {
-			c.different++
-		}
-	}
-	c.n += int64(len(p))
-	return c.sum.Write(p)
 }

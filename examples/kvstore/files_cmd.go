@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/sysblocks/sysblocks/examples/internal/claim"
+	"github.com/sysblocks/sysblocks/examples/kvstore/files"
 )
 
 const filesUsage = `want
@@ -32,12 +33,12 @@ func filesCommand(ctx context.Context, c claim.Command) error {
 	if err := set.Parse(c.Args[1:]); err != nil {
 		return fmt.Errorf("%w: %w", claim.ErrUsage, err)
 	}
-	f := files{base: *at, client: http.DefaultClient}
+	f := files.Store{Base: *at, Client: http.DefaultClient}
 	name, local := set.Arg(0), set.Arg(1)
 	verb := c.Args[0]
 	switch {
 	case verb == "ls" && set.NArg() <= 1:
-		return f.ls(ctx, func(file string) error {
+		return f.List(ctx, func(file string) error {
 			if !strings.HasPrefix(file, name) {
 				return nil
 			}
@@ -55,7 +56,7 @@ func filesCommand(ctx context.Context, c claim.Command) error {
 }
 
 // putPath stores the input, a file, or a folder.
-func putPath(ctx context.Context, f files, c claim.Command, name, local string) error {
+func putPath(ctx context.Context, f files.Store, c claim.Command, name, local string) error {
 	if local == "" {
 		local = name
 	}
@@ -68,7 +69,7 @@ func putPath(ctx context.Context, f files, c claim.Command, name, local string) 
 	}
 	parts := []string{""}
 	if info.IsDir() {
-		if parts, err = walk(local); err != nil {
+		if parts, err = files.Walk(local); err != nil {
 			return err
 		}
 	}
@@ -84,8 +85,8 @@ func putPath(ctx context.Context, f files, c claim.Command, name, local string) 
 	return nil
 }
 
-func putOne(ctx context.Context, f files, c claim.Command, name string, r io.Reader) error {
-	m, fresh, err := f.put(ctx, name, r)
+func putOne(ctx context.Context, f files.Store, c claim.Command, name string, r io.Reader) error {
+	m, fresh, err := f.Put(ctx, name, r)
 	if err != nil {
 		return fmt.Errorf("put %s: %w", name, err)
 	}
@@ -94,15 +95,15 @@ func putOne(ctx context.Context, f files, c claim.Command, name string, r io.Rea
 }
 
 // getPath writes beside the target first, so that a failed get leaves no half file under its name.
-func getPath(ctx context.Context, f files, c claim.Command, name, local string) error {
+func getPath(ctx context.Context, f files.Store, c claim.Command, name, local string) error {
 	if local == "" || local == "-" {
-		return f.get(ctx, name, c.Stdout)
+		return f.Get(ctx, name, c.Stdout)
 	}
 	file, err := os.CreateTemp(filepath.Dir(local), ".get-*")
 	if err != nil {
 		return err
 	}
-	err = errors.Join(f.get(ctx, name, file), file.Close())
+	err = errors.Join(f.Get(ctx, name, file), file.Close())
 	if err == nil {
 		err = os.Rename(file.Name(), local)
 	}

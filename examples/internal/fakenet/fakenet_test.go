@@ -185,27 +185,18 @@ func TestDialObeysContextAndListenIsExclusive(t *testing.T) {
 }
 
 func TestAnHTTPServerRunsOverIt(t *testing.T) {
-	n := New(1)
-	defer n.Close()
-	l, err := n.Listen("web")
-	if err != nil {
-		t.Fatal(err)
-	}
 	body := bytes.Repeat([]byte("0123456789"), 50_000)
-	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	client, stop := HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(w, r.Body); err != nil {
 			t.Error(err)
 		}
-	})}
-	go func() { _ = server.Serve(l) }()
-	defer func() { _ = server.Close() }()
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return n.Dial(ctx, "me", "web") }}
-	defer transport.CloseIdleConnections()
+	}))
+	defer stop()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://web/", bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := (&http.Client{Transport: transport}).Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -133,9 +133,14 @@ func (n *Network) Listen(host string) (net.Listener, error) {
 	if n.listeners[host] != nil {
 		return nil, fmt.Errorf("%w: %s", ErrInUse, host)
 	}
+	return n.listen(host), nil
+}
+
+// listen opens a listener. The caller holds the lock, or nobody else has the network.
+func (n *Network) listen(host string) *listener {
 	l := &listener{network: n, host: host, incoming: make(chan net.Conn), closed: make(chan struct{})}
 	n.listeners[host] = l
-	return l, nil
+	return l
 }
 
 // Dial connects two hosts. It waits until the listener accepts or ctx ends.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"math"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -129,5 +130,47 @@ func TestLedgerKeepsTheHighestPromise(t *testing.T) {
 	}
 	if got := maps.Collect(l.All()); l.Len() != 2 || got["k"] != 5 || got["j"] != 1 {
 		t.Errorf("got %v", got)
+	}
+}
+
+func TestVersionsOfAKeyBelongToOneWorkerAndCountUp(t *testing.T) {
+	v, same := NewVersions(5, 3, 30), NewVersions(5, 3, 30)
+	last, owner := map[string]uint64{}, map[string]int{}
+	for i := range 3000 {
+		key, version := v.Next(i % 3)
+		if k, n := same.Next(i % 3); k != key || n != version {
+			t.Fatalf("one seed, two loads: %s %d, %s %d", key, version, k, n)
+		}
+		if w, seen := owner[key]; version != last[key]+1 || seen && w != i%3 {
+			t.Fatalf("%s: version %d after %d, workers %d and %d", key, version, last[key], w, i%3)
+		}
+		last[key], owner[key] = version, i%3
+	}
+	if len(owner) != 30 {
+		t.Errorf("%d keys", len(owner))
+	}
+}
+
+func TestBookFindsEveryDifference(t *testing.T) {
+	const original = "the original text"
+	for written, different := range map[string]int64{
+		original: 0, "the 0riginal text": 1, "the": 0, original + "!!": 2, "": 0, "The OriginaL": 3,
+	} {
+		b, whole := NewBook(), NewBook()
+		b.Compare(strings.NewReader(original))
+		for i := range written { // byte by byte
+			if _, err := b.Write([]byte{written[i]}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := whole.Write([]byte(original)); err != nil {
+			t.Fatal(err)
+		}
+		if b.Different() != different {
+			t.Errorf("%q: %d different, want %d", written, b.Different(), different)
+		}
+		if same := b.Content() == whole.Content(); same != (written == original) {
+			t.Errorf("%q: same content is %v", written, same)
+		}
 	}
 }

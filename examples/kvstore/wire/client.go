@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -91,6 +92,7 @@ func check(key string) error {
 	return nil
 }
 
+// do returns the first success. When every node fails, the operation is unavailable: no node answers, or none has a quorum.
 func (c *Client) do(ctx context.Context, k Kind, body []byte) (entries []storage.Entry, err error) {
 	first := c.turn.Add(1)
 	for i := range uint64(len(c.nodes)) {
@@ -104,6 +106,9 @@ func (c *Client) do(ctx context.Context, k Kind, body []byte) (entries []storage
 		if ctx.Err() != nil {
 			return nil, err
 		}
+	}
+	if !errors.Is(err, ErrUnavailable) {
+		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return nil, err
 }

@@ -70,12 +70,12 @@ func Red(t *testing.T, example func() claim.Example) {
 	for i, c := range example().Claims {
 		t.Run("claim="+c.ID+"/naive", func(t *testing.T) {
 			e := example()
-			e.Claims[i].Run = c.Control
+			e.Claims[i].Run = e.Claims[i].Control
 			red(t, e, c.ID)
 		})
 		t.Run("claim="+c.ID+"/harmless", func(t *testing.T) {
 			e := example()
-			e.Claims[i].Control = c.Run
+			e.Claims[i].Control = e.Claims[i].Run
 			red(t, e, c.ID)
 		})
 	}
