@@ -23,11 +23,11 @@ func (c *config) claims() []claim.Claim {
 		{
 			ID: "a", Text: "killing a node in mid-write loses nothing",
 			Run: c.killed(&c.quorum), Holds: func(f claim.Facts) bool {
-				return f.Over("acked", 0) && f.Is("failed", 0) && f.Is("lost", 0) && f.Over("replayed", 0)
+				return f.Over("acked", 0) && f.Is("failed", 0) && f.Is("stale", 0) && f.Is("lost", 0) && f.Over("replayed", 0)
 			},
 			ControlText: "one copy (N=1)",
 			Control:     c.killed(alone), Breaks: func(f claim.Facts) bool { return f.Over("failed", 0) || f.Over("lost", 0) },
-			Show: []string{"acked", "failed", "lost", "replayed", "hinted", "repaired"},
+			Show: []string{"acked", "failed", "stale", "lost", "replayed", "hinted", "repaired"},
 		},
 		{
 			ID: "d", Text: "a node that joins under load moves only its share",
@@ -114,20 +114,24 @@ func (w *writer) lost(ctx context.Context, env claim.Env, what string) (int64, e
 	return lost.Load(), err
 }
 
-// killed is claim a. One node dies at two fifths of the writes and comes back from its log at seven tenths. When it has caught up
-// another one dies, so that what is read then rests on the one that came back.
+// killed is claim a. One node dies at two fifths of the writes and comes back from its log at seven tenths; every fourth write is
+// read back at once. When the node has caught up another one dies, so that what is read then rests on the one that came back.
 func (c *config) killed(q *cluster.Quorum) func(context.Context, claim.Env) (claim.Facts, error) {
 	return func(ctx context.Context, env claim.Env) (claim.Facts, error) {
 		return c.with(env, *q, func(nodes *local.Cluster) (claim.Facts, error) {
 			w := &writer{client: nodes.Client()}
 			defer w.client.Close()
 			writes := env.Size(50_000)
+			var stale atomic.Int64
 			first, second := victims(env, c.nodes)
 			load := workload.NewVersions(env.Seed, workers, writes/2)
 			err := workload.Each(ctx, workers, writes, func(ctx context.Context, worker, i int) error {
 				env.Note("a: %d of %d writes", i, writes)
 				key, version := load.Next(worker)
 				w.put(ctx, key, version)
+				if i%4 == 0 && w.owes(ctx, key) {
+					stale.Add(1)
+				}
 				switch i {
 				case writes * 2 / 5:
 					return nodes.Kill(first)
@@ -152,7 +156,8 @@ func (c *config) killed(q *cluster.Quorum) func(context.Context, claim.Env) (cla
 				}
 			}
 			lost, err := w.lost(ctx, env, "a")
-			facts["acked"], facts["failed"], facts["lost"] = float64(w.acked.Load()), float64(w.failed.Load()), float64(lost)
+			facts["acked"], facts["failed"] = float64(w.acked.Load()), float64(w.failed.Load())
+			facts["stale"], facts["lost"] = float64(stale.Load()), float64(lost)
 			facts["repaired"] = totals(nodes)["repaired"]
 			return facts, err
 		})

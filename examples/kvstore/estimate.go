@@ -1,27 +1,28 @@
 package main
 
-import "github.com/sysblocks/sysblocks/examples/internal/estimate"
+import (
+	"math"
 
-// What one machine is taken to carry: a common disk, and a rate well under what one core answers.
+	"github.com/sysblocks/sysblocks/examples/internal/estimate"
+)
+
+// What one machine is taken to carry: a common disk, and a rate well under what it answers.
 const (
 	machineBytes = 4e12
 	machineRate  = 20_000
 )
 
+// estimate adds what replication costs, and the number of machines by disk and by rate: the larger one counts.
 func (c *config) estimate(a estimate.Assumptions) []estimate.Figure {
-	figures := a.Figures()
-	peak, bytes, n := figures[2], figures[4], float64(c.quorum.N)
-	at := func(f estimate.Figure) func(estimate.Calendar) float64 {
-		return func(cal estimate.Calendar) float64 {
-			if cal == estimate.Exact() {
-				return f.Exact
-			}
-			return f.Board
-		}
-	}
+	figures, n := a.Figures(), float64(c.quorum.N)
+	peak, bytes := figures[2], figures[4]
 	return []estimate.Figure{
-		estimate.Of("bytes-copies", "N × bytes", "B", func(cal estimate.Calendar) float64 { return n * at(bytes)(cal) }),
-		estimate.Of("nodes-disk", "bytes-copies / 4 TB a node", "", func(cal estimate.Calendar) float64 { return n * at(bytes)(cal) / machineBytes }),
-		estimate.Of("nodes-rate", "N × qps-peak / 20,000 a node", "", func(cal estimate.Calendar) float64 { return n * at(peak)(cal) / machineRate }),
+		{Name: "bytes-copies", How: "N × bytes", Unit: "B", Exact: n * bytes.Exact, Board: n * bytes.Board},
+		nodes("nodes-disk", "bytes-copies / 4 TB a node", n*bytes.Exact/machineBytes, n*bytes.Board/machineBytes),
+		nodes("nodes-rate", "N × qps-peak / 20,000 a node", n*peak.Exact/machineRate, n*peak.Board/machineRate),
 	}
+}
+
+func nodes(name, how string, exact, board float64) estimate.Figure {
+	return estimate.Figure{Name: name, How: how, Exact: math.Ceil(exact), Board: math.Ceil(board)}
 }
