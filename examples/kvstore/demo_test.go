@@ -2,6 +2,7 @@ package main
 
 import (
 	"flag"
+	"maps"
 	"testing"
 
 	"github.com/sysblocks/sysblocks/examples/internal/claim"
@@ -34,10 +35,7 @@ func TestVerdictsFollowFromTheFacts(t *testing.T) {
 			t.Errorf("%s does not hold for good facts", c.ID)
 		}
 		for name, bad := range spoiled[c.ID] {
-			facts := claim.Facts{}
-			for k, v := range good[c.ID] {
-				facts[k] = v
-			}
+			facts := maps.Clone(good[c.ID])
 			facts[name] = bad
 			if c.Holds(facts) {
 				t.Errorf("%s holds with %s=%v", c.ID, name, bad)

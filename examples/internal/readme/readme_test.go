@@ -13,10 +13,7 @@ func page(t *testing.T, old, replacement string) Page {
 	t.Helper()
 	dir := t.TempDir()
 	text := "# sample\n\n<!-- measured: run | m | d | " + hash("a PASS\n") + " -->\na PASS\n<!-- end -->\n"
-	for _, h := range heads() {
-		text += "\n## " + h + "\n"
-	}
-	text += "<!-- exact: print -->\n42\n<!-- end -->\n[code](x.go) `x.go: T.M` `x.go: T` `x.go: c`\n"
+	text += "\n## " + strings.Join(heads(), "\n\n## ") + "\n<!-- exact: print -->\n42\n<!-- end -->\n[code](x.go) `x.go: T.M` `x.go: T` `x.go: c`\n"
 	if !strings.Contains(text, old) {
 		t.Fatalf("nothing to spoil: %q", old)
 	}

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -75,6 +76,9 @@ func (l *commitLog) record(size int64) ([]byte, error) {
 	}
 	n := int64(binary.BigEndian.Uint32(head[0:]))
 	if checksum(head[:4]) != binary.BigEndian.Uint32(head[4:]) || n > maxRecord {
+		if l.zeros(size) { // a power cut may leave a file longer than what was written
+			return nil, io.ErrUnexpectedEOF
+		}
 		return nil, l.damaged()
 	}
 	if size-l.end-header < n {
@@ -91,6 +95,19 @@ func (l *commitLog) record(size int64) ([]byte, error) {
 		return nil, l.damaged()
 	}
 	return payload, nil
+}
+
+// zeros reports whether nothing but zeros follows.
+func (l *commitLog) zeros(size int64) bool {
+	buffer := make([]byte, 4096)
+	for at := l.end; at < size; {
+		n, err := l.file.ReadAt(buffer[:min(int64(len(buffer)), size-at)], at)
+		if bytes.Count(buffer[:n], []byte{0}) != n || err != nil {
+			return false
+		}
+		at += int64(n)
+	}
+	return true
 }
 
 func (l *commitLog) damaged() error {

@@ -164,6 +164,20 @@ func TestDamageInTheMiddleIsRefused(t *testing.T) {
 	}
 }
 
+func TestZerosAtTheEndAreATornTail(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	put(t, s, "a", 1, "x")
+	end := s.Stats().LogBytes
+	if err := errors.Join(s.Close(), os.Truncate(filepath.Join(dir, "commit.log"), end+10_000)); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir)
+	if got := s.Stats(); got.Entries != 1 || got.Torn != 10_000 || got.LogBytes != end {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestAFailedAppendLeavesNoGarbage(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
