@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 
 	"github.com/sysblocks/sysblocks/examples/internal/exchange"
@@ -20,12 +21,12 @@ func exchanges() []exchange.Exchange {
 	return []exchange.Exchange{
 		{What: "write a key", Method: "PUT", Path: key, Body: "Ada", Status: 204},
 		{What: "read it", Method: "GET", Path: key, Status: 200, Text: "Ada", Want: map[string]string{"ETag": ""}},
-		{What: "who has it: three nodes in three zones", Method: "GET", Path: "/v1/where/user:1", Status: 200, Text: `"holds":true`},
-		{What: "the nodes and their shares", Method: "GET", Path: "/v1/ring", Status: 200, Text: `"epoch":1`},
-		{What: "cut the power of a node", Method: "POST", Path: "/v1/nodes/n1/kill", Status: 204},
+		{What: "who has it: three nodes in three zones", Method: "GET", Path: "/v1/where/user:1", Status: 200, Text: `"holds": true`},
+		{What: "the nodes and their shares", Method: "GET", Path: "/v1/ring", Status: 200, Text: `"epoch": 1`},
+		{What: "cut the power of one of them", Method: "POST", Path: "/v1/nodes/n3/kill", Status: 204},
 		{What: "the key is still there", Method: "GET", Path: key, Status: 200, Text: "Ada"},
 		{What: "and can be written", Method: "PUT", Path: key, Body: "Grace", Status: 204},
-		{What: "bring the node back from its log", Method: "POST", Path: "/v1/nodes/n1/restart", Status: 204},
+		{What: "bring the node back from its log", Method: "POST", Path: "/v1/nodes/n3/restart", Status: 204},
 		{What: "a sixth node joins, data moves", Method: "POST", Path: "/v1/nodes", Body: `{"id":"extra","zone":"c"}`, Status: 201},
 		{What: "list keys, a page at a time", Method: "GET", Path: "/v1/keys?prefix=user:", Status: 200, Text: `"user:1"`},
 		{What: "delete", Method: "DELETE", Path: key, Status: 204},
@@ -144,7 +145,7 @@ func (w *web) ring(out http.ResponseWriter, _ *http.Request) {
 		}
 	}
 	for _, m := range view.Members() {
-		line := nodeLine{ID: m.ID, Zone: m.Zone, Share: share[m.ID]}
+		line := nodeLine{ID: m.ID, Zone: m.Zone, Share: math.Round(share[m.ID]*1e4) / 1e4}
 		if n := up[m.ID]; n != nil {
 			s := n.Stats()
 			line.Up, line.Entries, line.Replayed, line.Hints, line.Repaired = true, s.Entries, s.Replayed, n.Pending(), s.Repaired
@@ -197,5 +198,7 @@ func answer(out http.ResponseWriter, status int, body any, err error) {
 	}
 	out.Header().Set("Content-Type", "application/json")
 	out.WriteHeader(status)
-	_ = json.NewEncoder(out).Encode(body) // the reader may have gone
+	text := json.NewEncoder(out)
+	text.SetIndent("", "  ")
+	_ = text.Encode(body) // the reader may have gone
 }

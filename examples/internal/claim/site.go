@@ -34,7 +34,7 @@ func (s Site) HTTP(ctx context.Context, handler http.Handler) error {
 	var text strings.Builder
 	text.WriteString(url + "\n\ntry:\n")
 	for _, e := range s.Exchanges {
-		fmt.Fprintf(&text, "  %-60s # %s\n", e.Curl(url), e.What)
+		fmt.Fprintf(&text, "  %-72s # %s\n", e.Curl(url), e.What)
 	}
 	if _, err := io.WriteString(s.Out, text.String()); err != nil {
 		return errors.Join(err, listener.Close())

@@ -170,6 +170,13 @@ func TestAReadMendsReplicasThatAreBehind(t *testing.T) {
 		})
 	}
 	want(t, client, "k", "new")
+	var repaired int64
+	for _, n := range c.Up() {
+		repaired += n.Stats().Repaired
+	}
+	if repaired < 2 { // one had the old value, one had none
+		t.Errorf("%d repairs counted", repaired)
+	}
 }
 
 func TestADeletedKeyDoesNotComeBackWithANode(t *testing.T) {
