@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"os"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -13,7 +11,6 @@ import (
 	"github.com/sysblocks/sysblocks/examples/internal/workload"
 	"github.com/sysblocks/sysblocks/examples/kvstore/cluster"
 	"github.com/sysblocks/sysblocks/examples/kvstore/local"
-	"github.com/sysblocks/sysblocks/examples/kvstore/wire"
 )
 
 // claims are what this program says of itself, each with the attack and with the naive way.
@@ -32,12 +29,12 @@ func (c *config) claims() []claim.Claim {
 		{
 			ID: "d", Text: "a node that joins under load moves only its share",
 			Run: c.joined, Holds: func(f claim.Facts) bool {
-				return f.Is("failed", 0) && f.Is("lost", 0) && f.Over("moved", 0) && f.Is("moved", f["listed"]) &&
+				return f.Is("failed", 0) && f.Is("stale", 0) && f.Is("lost", 0) && f.Over("moved", 0) && f.Is("moved", f["listed"]) &&
 					f.Is("moved-elsewhere", 0) && f.Is("left-behind", 0) && f.AtMost("moved-share", f["bound"]) && f.AtMost("copied-share", f["bound"])
 			},
 			ControlText: "placement by modulo",
 			Control:     c.modulo, Breaks: func(f claim.Facts) bool { return f.Over("moved-share", 0.7) && f.Over("moved-elsewhere", 0) },
-			Show: []string{"keys", "load", "failed", "lost", "listed", "moved", "moved-elsewhere", "left-behind", "moved-share", "copied-share", "bound"},
+			Show: []string{"keys", "load", "failed", "stale", "lost", "listed", "moved", "moved-elsewhere", "left-behind", "moved-share", "copied-share", "bound"},
 		},
 		{
 			ID: "g", Text: "files survive a node, byte for byte",
@@ -68,78 +65,15 @@ func (c *config) with(env claim.Env, q cluster.Quorum, attack func(nodes *local.
 
 const workers = 8
 
-// writer writes numbered versions of keys and books what was acknowledged.
-type writer struct {
-	client *wire.Client
-	ledger workload.Ledger
-	failed atomic.Int64
-	acked  atomic.Int64
-}
-
-// put writes a version. Of one key only one worker writes, so its versions are acknowledged in order.
-func (w *writer) put(ctx context.Context, key string, version uint64) {
-	value := binary.BigEndian.AppendUint64(make([]byte, 0, 100), version)
-	if err := w.client.Put(ctx, key, value[:100]); err != nil {
-		w.failed.Add(1)
-		return
-	}
-	w.acked.Add(1)
-	w.ledger.Acked(key, version)
-}
-
-// owes reads a key and reports whether it is older than what was acknowledged, or cannot be read.
-func (w *writer) owes(ctx context.Context, key string) bool {
-	e, found, err := w.client.Get(ctx, key)
-	if err != nil || !found || len(e.Value) < 8 {
-		return true
-	}
-	return w.ledger.Owes(key, binary.BigEndian.Uint64(e.Value))
-}
-
-// lost reads every key of the ledger.
-func (w *writer) lost(ctx context.Context, env claim.Env, what string) (int64, error) {
-	var keys []string
-	for key := range w.ledger.All() {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	var lost atomic.Int64
-	err := workload.Each(ctx, workers, len(keys), func(ctx context.Context, _, i int) error {
-		env.Note("%s: read %d of %d keys", what, i, len(keys))
-		if w.owes(ctx, keys[i]) {
-			lost.Add(1)
-		}
-		return nil
-	})
-	return lost.Load(), err
-}
-
-// killed is claim a. One node dies at two fifths of the writes and comes back from its log at seven tenths; every fourth write is
-// read back at once. When the node has caught up another one dies, so that what is read then rests on the one that came back.
+// killed is claim a. One node dies under the writes and comes back from its log. When it has caught up another one dies, so that
+// what is read then rests on the one that came back.
 func (c *config) killed(q *cluster.Quorum) func(context.Context, claim.Env) (claim.Facts, error) {
 	return func(ctx context.Context, env claim.Env) (claim.Facts, error) {
 		return c.with(env, *q, func(nodes *local.Cluster) (claim.Facts, error) {
-			w := &writer{client: nodes.Client()}
-			defer w.client.Close()
-			writes := env.Size(50_000)
-			var stale atomic.Int64
+			w := local.NewWriter(nodes)
+			defer w.Close()
 			first, second := victims(env, c.nodes)
-			load := workload.NewVersions(env.Seed, workers, writes/2)
-			err := workload.Each(ctx, workers, writes, func(ctx context.Context, worker, i int) error {
-				env.Note("a: %d of %d writes", i, writes)
-				key, version := load.Next(worker)
-				w.put(ctx, key, version)
-				if i%4 == 0 && w.owes(ctx, key) {
-					stale.Add(1)
-				}
-				switch i {
-				case writes * 2 / 5:
-					return nodes.Kill(first)
-				case writes * 7 / 10:
-					return nodes.Restart(first)
-				}
-				return nil
-			})
+			stale, err := writeThrough(ctx, env, nodes, w, first)
 			if err != nil {
 				return nil, err
 			}
@@ -155,13 +89,36 @@ func (c *config) killed(q *cluster.Quorum) func(context.Context, claim.Env) (cla
 					return nil, err
 				}
 			}
-			lost, err := w.lost(ctx, env, "a")
-			facts["acked"], facts["failed"] = float64(w.acked.Load()), float64(w.failed.Load())
-			facts["stale"], facts["lost"] = float64(stale.Load()), float64(lost)
-			facts["repaired"] = totals(nodes)["repaired"]
+			lost, err := w.Lost(ctx, workers, func(i, n int) { env.Note("a: read %d of %d keys", i, n) })
+			facts["acked"], facts["failed"] = float64(w.Acked()), float64(w.Failed())
+			facts["stale"], facts["lost"] = float64(stale), float64(lost)
 			return facts, err
 		})
 	}
+}
+
+// writeThrough writes while the node dies, at two fifths, and returns, at seven tenths. Every fourth write is read back at once: it
+// counts the reads that were older.
+func writeThrough(ctx context.Context, env claim.Env, nodes *local.Cluster, w *local.Writer, victim string) (int64, error) {
+	writes := env.Size(50_000)
+	load := workload.NewVersions(env.Seed, workers, writes/2)
+	var stale atomic.Int64
+	err := workload.Each(ctx, workers, writes, func(ctx context.Context, worker, i int) error {
+		env.Note("a: %d of %d writes", i, writes)
+		key, version := load.Next(worker)
+		w.Put(ctx, key, version)
+		if i%4 == 0 && w.Owes(ctx, key) {
+			stale.Add(1)
+		}
+		switch i {
+		case writes * 2 / 5:
+			return nodes.Kill(victim)
+		case writes * 7 / 10:
+			return nodes.Restart(victim)
+		}
+		return nil
+	})
+	return stale.Load(), err
 }
 
 // victims draws two nodes, different ones if there are two.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,13 +22,13 @@ func bound(nodes int) float64 { return (1 + 4.0/16) / float64(nodes+1) }
 // joined is claim d: a node joins while keys are written and read, and every copy is counted where it lies.
 func (c *config) joined(ctx context.Context, env claim.Env) (claim.Facts, error) {
 	return c.with(env, c.quorum, func(nodes *local.Cluster) (claim.Facts, error) {
-		w := &writer{client: nodes.Client()}
-		defer w.client.Close()
+		w := local.NewWriter(nodes)
+		defer w.Close()
 		keys := make([]string, env.Size(20_000))
 		err := workload.Each(ctx, workers, len(keys), func(ctx context.Context, _, i int) error {
 			env.Note("d: %d of %d keys stored", i, len(keys))
 			keys[i] = fmt.Sprint("key-", i)
-			w.put(ctx, keys[i], 1)
+			w.Put(ctx, keys[i], 1)
 			return nil
 		})
 		if err != nil {
@@ -46,28 +47,28 @@ func (c *config) joined(ctx context.Context, env claim.Env) (claim.Facts, error)
 		if err != nil {
 			return nil, err
 		}
-		lost, err := w.lost(ctx, env, "d")
+		lost, err := w.Lost(ctx, workers, func(i, n int) { env.Note("d: read %d of %d keys", i, n) })
 		facts := c.compare(nodes, keys, joiner.ID, hashring.Change[string]{Old: before, New: after})
-		facts["load"], facts["lost"] = float64(load), float64(lost)
-		facts["failed"] += float64(w.failed.Load())
+		maps.Copy(facts, load)
+		facts["failed"], facts["lost"] = float64(w.Failed()), float64(lost)
 		return facts, err
 	})
 }
 
-// underLoad runs work while every worker writes keys of its own and reads them back, and returns how many operations that were. A
-// stale read counts as a failed operation.
-func underLoad(ctx context.Context, env claim.Env, w *writer, keys []string, work func() error) (int64, error) {
+// underLoad runs work while every worker writes keys of its own and reads them back. It counts the operations, and the reads that
+// were older than what the same worker had written.
+func underLoad(ctx context.Context, env claim.Env, w *local.Writer, keys []string, work func() error) (claim.Facts, error) {
 	var ended atomic.Bool // set when the work is done, read by the workers
-	var operations atomic.Int64
+	var operations, stale atomic.Int64
 	var all sync.WaitGroup
 	for worker := range workers {
 		rng := workload.Rand(env.Seed, 200+uint64(worker))
 		all.Go(func() {
 			for version := uint64(2); !ended.Load() && ctx.Err() == nil; version++ {
 				key := keys[rng.IntN(len(keys)/workers)*workers+worker]
-				w.put(ctx, key, version)
-				if w.owes(ctx, key) {
-					w.failed.Add(1)
+				w.Put(ctx, key, version)
+				if w.Owes(ctx, key) {
+					stale.Add(1)
 				}
 				env.Note("d: a node joins, %d operations meanwhile", operations.Add(2))
 			}
@@ -76,7 +77,7 @@ func underLoad(ctx context.Context, env claim.Env, w *writer, keys []string, wor
 	err := work()
 	ended.Store(true)
 	all.Wait()
-	return operations.Load(), errors.Join(err, ctx.Err())
+	return claim.Facts{"load": float64(operations.Load()), "stale": float64(stale.Load())}, errors.Join(err, ctx.Err())
 }
 
 // compare looks into every node: what the ring's plan lists must lie on the joiner, and nothing else may have moved.
@@ -87,7 +88,7 @@ func (c *config) compare(nodes *local.Cluster, keys []string, joiner string, cha
 			return m.Range.Contains(token) && slices.ContainsFunc(m.Gained(), func(g hashring.Node[string]) bool { return g.ID == joiner })
 		})
 	}
-	f := claim.Facts{"keys": float64(len(keys)), "listed": 0, "moved": 0, "moved-elsewhere": 0, "left-behind": 0, "bound": bound(c.nodes), "failed": 0}
+	f := claim.Facts{"keys": float64(len(keys)), "listed": 0, "moved": 0, "moved-elsewhere": 0, "left-behind": 0, "bound": bound(c.nodes)}
 	owners := 0
 	for _, key := range keys {
 		before, after := change.Old.GetN(key, c.quorum.N), change.New.GetN(key, c.quorum.N)

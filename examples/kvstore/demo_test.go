@@ -22,12 +22,12 @@ func TestEveryVerdictCanBeRed(t *testing.T) { claimtest.Red(t, kvstore) }
 func TestVerdictsFollowFromTheFacts(t *testing.T) {
 	good := map[string]claim.Facts{
 		"a": {"acked": 10, "failed": 0, "stale": 0, "lost": 0, "replayed": 1},
-		"d": {"failed": 0, "lost": 0, "listed": 5, "moved": 5, "moved-elsewhere": 0, "left-behind": 0, "moved-share": 0.1, "copied-share": 0.1, "bound": 0.2},
+		"d": {"failed": 0, "stale": 0, "lost": 0, "listed": 5, "moved": 5, "moved-elsewhere": 0, "left-behind": 0, "moved-share": 0.1, "copied-share": 0.1, "bound": 0.2},
 		"g": {"files": 3, "unreadable": 0, "different-bytes": 0, "new-chunks": 0, "wrong-answers": 0},
 	}
 	spoiled := map[string]claim.Facts{
 		"a": {"acked": 0, "failed": 1, "stale": 1, "lost": 1, "replayed": 0},
-		"d": {"failed": 1, "lost": 1, "listed": 6, "moved": 4, "moved-elsewhere": 1, "left-behind": 1, "moved-share": 0.3, "copied-share": 0.3, "bound": 0.05},
+		"d": {"failed": 1, "stale": 1, "lost": 1, "listed": 6, "moved": 4, "moved-elsewhere": 1, "left-behind": 1, "moved-share": 0.3, "copied-share": 0.3, "bound": 0.05},
 		"g": {"files": 0, "unreadable": 1, "different-bytes": 1, "new-chunks": 1, "wrong-answers": 1},
 	}
 	for _, c := range kvstore().Claims {

@@ -164,6 +164,20 @@ func TestDamageInTheMiddleIsRefused(t *testing.T) {
 	}
 }
 
+func TestAnOlderOrRepeatedWriteDoesNotGrowTheLog(t *testing.T) {
+	s := open(t, t.TempDir())
+	put(t, s, "a", 5, "x")
+	before := s.Stats().LogBytes
+	put(t, s, "a", 5, "x")
+	put(t, s, "a", 4, "older")
+	if after := s.Stats().LogBytes; after != before {
+		t.Errorf("the log grew by %d bytes", after-before)
+	}
+	if e, _, err := s.Get("a"); err != nil || string(e.Value) != "x" {
+		t.Errorf("got %q, %v", e.Value, err)
+	}
+}
+
 func TestZerosAtTheEndAreATornTail(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
