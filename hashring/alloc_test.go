@@ -14,6 +14,9 @@ type sink struct {
 
 // TestHotPathsDoNotAllocate is the gate for every call on a request path.
 func TestHotPathsDoNotAllocate(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
 	for name, o := range map[string]Options{
 		"plain": {}, "bound": {LoadFactor: 1.1}, "seed": {Seed: 3}, "tags": {HashTags: true}, "hash": {Hash: Hash},
 	} {
@@ -108,7 +111,18 @@ func TestHostileTokensStayCheap(t *testing.T) {
 	for i := range hostile {
 		hostile[i] = 1<<63 + uint64(2*i)
 	}
+	start := time.Now()
 	usual := mustNew(t, named("node", 400), Options{}).Snapshot()
+	build := time.Since(start)
+	between := make([]uint64, len(hostile)) // a second node's tokens between those: the worst order for insertion
+	for i := range between {
+		between[i] = hostile[i] + 1
+	}
+	start = time.Now()
+	mustNew(t, []Node[string]{{ID: "evil", Tokens: hostile}, {ID: "more", Tokens: between}}, Options{})
+	if took := time.Since(start); took > 100*build+100*time.Millisecond {
+		t.Errorf("hostile build takes %v, a usual one %v", took, build)
+	}
 	s := mustNew(t, []Node[string]{{ID: "good", Value: "good"}, {ID: "evil", Tokens: hostile}}, Options{}).Snapshot()
 	for i := range hostile { // right at first: on, before and after each token
 		for d := range uint64(3) {

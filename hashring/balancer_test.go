@@ -8,16 +8,18 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
-func mustBalance[T any](t testing.TB, r *Ring[T], factor float64) *Balancer[T] {
-	t.Helper()
+func mustBalance[T any](tb testing.TB, r *Ring[T], factor float64) *Balancer[T] {
+	tb.Helper()
 	b, err := NewBalancer(r, BalancerOptions{LoadFactor: factor})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b
 }
@@ -81,7 +83,7 @@ func TestBalancerEqualsTheNaiveModel(t *testing.T) {
 				total--
 				leases = slices.Delete(leases, i, i+1)
 			default:
-				key, banned := fmt.Sprint(step), ""
+				key, banned := strconv.Itoa(step), ""
 				if op > 7 {
 					banned = nodes[rnd.IntN(len(nodes))].ID
 				}
@@ -166,6 +168,60 @@ func TestAcquireNeverExceedsTheBound(t *testing.T) {
 	wg.Wait()
 	if st := b.Stats(); st.Total != 0 || len(st.Load) != 0 || st.Forced != 0 || st.Spilled == 0 {
 		t.Errorf("after all is released: %+v", st)
+	}
+}
+
+// TestTakeIsExclusive lets workers fight for the only place of one counter for a while.
+func TestTakeIsExclusive(t *testing.T) {
+	var l load
+	var inside atomic.Int64
+	var wg sync.WaitGroup
+	deadline := time.Now().Add(300 * time.Millisecond)
+	for range 4 {
+		wg.Go(func() {
+			for i := 0; i%1024 != 0 || time.Now().Before(deadline); i++ {
+				if !l.take(1) {
+					continue
+				}
+				if got := inside.Add(1); got != 1 {
+					t.Errorf("%d leases in one place", got)
+				}
+				inside.Add(-1)
+				l.n.Add(-1)
+			}
+		})
+	}
+	wg.Wait()
+	if l.n.Load() != 0 {
+		t.Errorf("%d leases are left", l.n.Load())
+	}
+	l.n.Store(retired)
+	if l.take(math.MaxInt64) {
+		t.Error("a lease from a retired counter")
+	}
+}
+
+// TestLimitRoundsUpExactly compares with big integers, above all where the quotient is a hair over a whole number.
+func TestLimitRoundsUpExactly(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 3))
+	for range 10_000 {
+		q := 1 + rnd.Uint64N(1<<30)
+		want := 1 + rnd.Uint64N(100)
+		total := 1 + rnd.Uint64N(4)
+		part := (want*q<<32)/total + rnd.Uint64N(3) - 1
+		if want*q > 1<<30 {
+			part = rnd.Uint64N(1 << 59)
+		}
+		num := new(big.Int).SetUint64(part)
+		num.Mul(num, new(big.Int).SetUint64(total))
+		den := new(big.Int).Lsh(new(big.Int).SetUint64(q), 32)
+		num.Add(num, den).Sub(num, big.NewInt(1)).Div(num, den)
+		r := roster[string]{parts: []uint64{part}, total: q}
+		if got := r.limit(0, int64(total)); num.IsInt64() && got != num.Int64() && got != math.MaxInt64 {
+			t.Fatalf("limit(%d·%d/%d) = %d, want %v", part, total, q, got, num)
+		}
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 func benchKeys() []string {
 	keys := make([]string, 1<<16)
 	for i := range keys {
-		keys[i] = fmt.Sprintf("key-%09d", Hash(fmt.Sprint(i))%1e9)
+		keys[i] = fmt.Sprintf("key-%09d", mix64(uint64(i))%1e9)
 	}
 	return keys
 }
@@ -37,6 +37,7 @@ func benchRing(b *testing.B, nodes, zones int, o Options) *Ring[string] {
 
 // forRings runs a benchmark over sizes, zones and bounds.
 func forRings(b *testing.B, run func(b *testing.B, r *Ring[string])) {
+	b.Helper()
 	for _, nodes := range []int{10, 100, 1000} {
 		for _, zones := range []int{0, 3} {
 			for _, bound := range []float64{0, 1.25} {
@@ -87,6 +88,7 @@ func BenchmarkGetParallel(b *testing.B) {
 func BenchmarkGetN(b *testing.B) {
 	keys := benchKeys()
 	forRings(b, func(b *testing.B, r *Ring[string]) {
+		b.Helper()
 		buf := make([]string, 0, 3)
 		for i := 0; b.Loop(); i++ {
 			buf = r.AppendN(buf[:0], keys[i&(1<<16-1)], 3)
@@ -97,6 +99,7 @@ func BenchmarkGetN(b *testing.B) {
 func BenchmarkWalk(b *testing.B) {
 	keys := benchKeys()
 	forRings(b, func(b *testing.B, r *Ring[string]) {
+		b.Helper()
 		for i := 0; b.Loop(); i++ {
 			left := 5
 			for range r.Walk(keys[i&(1<<16-1)]) {
@@ -128,6 +131,7 @@ func BenchmarkBuild(b *testing.B) {
 
 func BenchmarkAddRemove(b *testing.B) {
 	forRings(b, func(b *testing.B, r *Ring[string]) {
+		b.Helper()
 		joiner := Node[string]{ID: "node-x"}
 		if r.Snapshot().Stats().Zones > 0 {
 			joiner.Zone = "zone-0"
@@ -143,6 +147,7 @@ func BenchmarkAddRemove(b *testing.B) {
 
 func BenchmarkMoves(b *testing.B) {
 	forRings(b, func(b *testing.B, r *Ring[string]) {
+		b.Helper()
 		joiner := Node[string]{ID: "node-x"}
 		if r.Snapshot().Stats().Zones > 0 {
 			joiner.Zone = "zone-0"
@@ -169,6 +174,7 @@ func BenchmarkMoves(b *testing.B) {
 
 func BenchmarkAllRanges(b *testing.B) {
 	forRings(b, func(b *testing.B, r *Ring[string]) {
+		b.Helper()
 		s := r.Snapshot()
 		for b.Loop() {
 			for range s.AllRanges(3) {
@@ -179,6 +185,7 @@ func BenchmarkAllRanges(b *testing.B) {
 
 func BenchmarkStats(b *testing.B) {
 	forRings(b, func(b *testing.B, r *Ring[string]) {
+		b.Helper()
 		s := r.Snapshot()
 		for b.Loop() {
 			s.Stats()
@@ -189,6 +196,7 @@ func BenchmarkStats(b *testing.B) {
 func BenchmarkAcquire(b *testing.B) {
 	keys := benchKeys()
 	forRings(b, func(b *testing.B, r *Ring[string]) {
+		b.Helper()
 		balancer, err := NewBalancer(r, BalancerOptions{})
 		if err != nil {
 			b.Fatal(err)
@@ -204,6 +212,7 @@ func BenchmarkAcquire(b *testing.B) {
 func BenchmarkGroup(b *testing.B) {
 	keys := benchKeys()[:1000]
 	forRings(b, func(b *testing.B, r *Ring[string]) {
+		b.Helper()
 		s := r.Snapshot()
 		for b.Loop() {
 			for range s.Group(keys) {

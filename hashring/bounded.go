@@ -13,8 +13,6 @@ func (room share) holds(arc share) bool {
 	return room.full || !arc.full && room.tokens >= arc.tokens
 }
 
-func (room share) empty() bool { return !room.full && room.tokens == 0 }
-
 // less subtracts an arc that fits.
 func (room share) less(arc share) share {
 	// The full share minus a part wraps to the right value; minus all of it, to zero.

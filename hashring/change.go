@@ -74,39 +74,39 @@ func moves[T any](before, after *Snapshot[T], n int) iter.Seq[Move[T]] {
 		if n <= 0 || before == after || len(before.nodes)+len(after.nodes) == 0 {
 			return
 		}
-		m := mover[T]{before: before, after: after, now: numbers(before, after), yield: yield}
+		m := mover[T]{before: before, after: after, renumber: numbers(before, after), yield: yield}
 		m.run(newSweep(before, n), newSweep(after, n))
 	}
 }
 
 // numbers gives for each node of before its number in after, or gone.
 func numbers[T any](before, after *Snapshot[T]) []uint32 {
-	now := make([]uint32, len(before.nodes))
+	renumber := make([]uint32, len(before.nodes))
 	for i := range before.nodes {
-		now[i] = gone
+		renumber[i] = gone
 		if j, ok := after.number(before.nodes[i].ID); ok {
-			now[i] = uint32(j)
+			renumber[i] = uint32(j)
 		}
 	}
-	return now
+	return renumber
 }
 
 // mover holds back one move, so that neighbours with equal lists are merged.
 type mover[T any] struct {
 	before, after *Snapshot[T]
-	now           []uint32
+	renumber      []uint32
 	yield         func(Move[T]) bool
 	held          Range
 	holding       bool
-	old, new      []uint32 // the lists of the held move
+	was, now      []uint32 // the lists of the held move
 }
 
 func (m *mover[T]) run(a, b sweep) {
 	first := uint64(0)
 	for {
 		last := min(a.last(), b.last())
-		if old, new := a.list(), b.list(); m.differ(old, new) {
-			if !m.hold(Range{first, last}, old, new) {
+		if was, now := a.list(), b.list(); m.differ(was, now) {
+			if !m.hold(Range{first, last}, was, now) {
 				return
 			}
 		}
@@ -121,20 +121,20 @@ func (m *mover[T]) run(a, b sweep) {
 }
 
 // differ compares the IDs of an old list with those of a new one.
-func (m *mover[T]) differ(old, new []uint32) bool {
-	if len(old) != len(new) {
+func (m *mover[T]) differ(was, now []uint32) bool {
+	if len(was) != len(now) {
 		return true
 	}
-	for i, o := range old {
-		if m.now[o] != new[i] {
+	for i, o := range was {
+		if m.renumber[o] != now[i] {
 			return true
 		}
 	}
 	return false
 }
 
-func (m *mover[T]) hold(r Range, old, new []uint32) bool {
-	if m.holding && m.held.Last+1 == r.First && slices.Equal(m.old, old) && slices.Equal(m.new, new) {
+func (m *mover[T]) hold(r Range, was, now []uint32) bool {
+	if m.holding && m.held.Last+1 == r.First && slices.Equal(m.was, was) && slices.Equal(m.now, now) {
 		m.held.Last = r.Last
 		return true
 	}
@@ -142,7 +142,7 @@ func (m *mover[T]) hold(r Range, old, new []uint32) bool {
 		return false
 	}
 	m.held, m.holding = r, true
-	m.old, m.new = append(m.old[:0], old...), append(m.new[:0], new...)
+	m.was, m.now = append(m.was[:0], was...), append(m.now[:0], now...)
 	return true
 }
 
@@ -151,5 +151,5 @@ func (m *mover[T]) flush() bool {
 		return true
 	}
 	m.holding = false
-	return m.yield(Move[T]{Range: m.held, Old: m.before.resolve(m.old), New: m.after.resolve(m.new)})
+	return m.yield(Move[T]{Range: m.held, Old: m.before.resolve(m.was), New: m.after.resolve(m.now)})
 }

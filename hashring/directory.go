@@ -89,10 +89,10 @@ func (d *Directory[T]) written(key string, e *entry[T]) {
 }
 
 // Move moves a key: from its first moment new writes are refused and Get keeps the old owner, even if the
-// fallback changes; it waits for the writes in flight, as long as ctx lasts, calls copy, and when that returns
+// fallback changes; it waits for the writes in flight, as long as ctx lasts, calls transfer to copy the data, and when that returns
 // nil pins the key to the new owner. On an error, an ended ctx or a panic the key is as before.
 // A key that is moving already is ErrMigrating, one without an owner ErrNoNode.
-func (d *Directory[T]) Move(ctx context.Context, key string, to T, copy func(ctx context.Context, from, to T) error) error {
+func (d *Directory[T]) Move(ctx context.Context, key string, to T, transfer func(ctx context.Context, from, to T) error) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("hashring: move of key %q: %w", key, err)
 	}
@@ -110,7 +110,7 @@ func (d *Directory[T]) Move(ctx context.Context, key string, to T, copy func(ctx
 			return fmt.Errorf("hashring: move of key %q: %w", key, ctx.Err())
 		}
 	}
-	if err := copy(ctx, from, to); err != nil {
+	if err := transfer(ctx, from, to); err != nil {
 		return err
 	}
 	done = true

@@ -9,11 +9,7 @@ const slots = 16384
 // next '}', if that is at least one byte; otherwise the whole key.
 // Keys with one tag land on one node: HashTag("{user:42}:cart") is "user:42".
 func HashTag(key string) string {
-	open := strings.IndexByte(key, '{')
-	if open < 0 {
-		return key
-	}
-	rest := key[open+1:]
+	_, rest, _ := strings.Cut(key, "{")
 	if end := strings.IndexByte(rest, '}'); end > 0 {
 		return rest[:end]
 	}

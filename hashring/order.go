@@ -1,6 +1,9 @@
 package hashring
 
-import "iter"
+import (
+	"iter"
+	"slices"
+)
 
 // seen is a set of nodes: a small array up to its size, a bitset beyond, allocated only then.
 type seen struct {
@@ -12,10 +15,8 @@ type seen struct {
 // add puts a node in and says whether it is new. nodes bounds the numbers.
 func (s *seen) add(node uint32, nodes int) bool {
 	if s.bits == nil {
-		for _, x := range s.small[:s.n] {
-			if x == node {
-				return false
-			}
+		if slices.Contains(s.small[:s.n], node) {
+			return false
 		}
 		if s.n < len(s.small) {
 			s.small[s.n] = node
@@ -74,30 +75,18 @@ func (w *walker) next() (uint32, bool) {
 	}
 }
 
-// first appends the first n nodes of the preference order of token to dst. own and pos are positions of token
-// in p.own and p.ring.
-func (p *placement) first(dst []uint32, nodes, n int, token uint64, own, pos int) []uint32 {
-	if p.zones != nil {
-		var w zoneWalker
-		w.start(p, nodes, token, p.own.owners[own])
-		for range n {
-			o, ok := w.next()
-			if !ok {
-				break
-			}
-			dst = append(dst, o)
-		}
-		return dst
+// first appends the first n nodes of the preference order of token to dst. n is at most nodes.
+func (p *placement) first(dst []uint32, nodes, n int, token uint64) []uint32 {
+	var list short
+	if p.few(&list, n, token) {
+		return append(dst, list[:n]...)
 	}
-	var w walker
-	w.start(&p.ring, nodes, pos, p.own.owners[own])
-	for range n {
-		o, ok := w.next()
-		if !ok {
-			break
-		}
-		dst = append(dst, o)
-	}
+	left := n
+	p.walk(nodes, token, func(i uint32) bool {
+		dst = append(dst, i)
+		left--
+		return left > 0
+	})
 	return dst
 }
 
@@ -105,12 +94,7 @@ func (s *seen) has(node uint32) bool {
 	if s.bits != nil {
 		return s.bits[node/64]&(1<<(node%64)) != 0
 	}
-	for _, x := range s.small[:s.n] {
-		if x == node {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.small[:s.n], node)
 }
 
 // order yields the preference order of a token as numbers of nodes.
@@ -119,22 +103,85 @@ func (s *Snapshot[T]) order(token uint64) iter.Seq[uint32] {
 		if len(s.nodes) == 0 {
 			return
 		}
-		s.placement.walk(len(s.nodes), token, yield)
+		s.walk(len(s.nodes), token, yield)
 	}
 }
 
 // walk yields the preference order of a token on a ring with nodes.
 func (p *placement) walk(nodes int, token uint64, yield func(uint32) bool) {
-	owner := p.own.owner(token)
+	pos, owner := p.locate(token)
 	if p.zones != nil {
 		var w zoneWalker
 		w.start(p, nodes, token, owner)
-		for i, ok := w.next(); ok && yield(i); i, ok = w.next() {
+		for {
+			if i, ok := w.next(); !ok || !yield(i) {
+				return
+			}
 		}
-		return
 	}
 	var w walker
-	w.start(&p.ring, nodes, p.ring.find(token), owner)
-	for i, ok := w.next(); ok && yield(i); i, ok = w.next() {
+	w.start(&p.ring, nodes, pos, owner)
+	for {
+		if i, ok := w.next(); !ok || !yield(i) {
+			return
+		}
+	}
+}
+
+// short is the list of the first few nodes of a preference order.
+type short [8]uint32
+
+// few fills list with the first n nodes of the preference order of token, when that takes no more than a small
+// array: n is at most 8, and with zones at most their number, of which there are at most 8. n is at most the
+// number of nodes. It gives what the walkers give, in half the time, for the usual handful of replicas.
+func (p *placement) few(list *short, n int, token uint64) bool {
+	if n > len(list) || p.zones != nil && (n > len(p.zones) || len(p.zones) > len(list)) {
+		return false
+	}
+	pos, owner := p.locate(token)
+	list[0] = owner
+	if p.zones != nil {
+		p.oneOfEach(list, token)
+		return true
+	}
+	owners := p.ring.owners
+	last := len(owners) - 1 // the sentinel
+search:
+	for k := 1; k < n; pos++ {
+		if pos >= last {
+			pos = 0
+		}
+		o := owners[pos]
+		for _, x := range list[:k] {
+			if x == o {
+				continue search
+			}
+		}
+		list[k] = o
+		k++
+	}
+	return true
+}
+
+// oneOfEach fills list, after the owner, with the nearest node of every other zone, by distance.
+func (p *placement) oneOfEach(list *short, token uint64) {
+	var distance [len(list)]uint64
+	home, k := p.zoneOf[list[0]], 1
+	for z := range p.zones {
+		if uint32(z) == home {
+			continue
+		}
+		t := &p.zones[z]
+		at := t.find(token)
+		if at == t.len() {
+			at = 0
+		}
+		d, o := t.tokens[at]-token, t.owners[at]
+		j := k
+		for ; j > 1 && (distance[j-1] > d || distance[j-1] == d && list[j-1] > o); j-- {
+			list[j], distance[j] = list[j-1], distance[j-1]
+		}
+		list[j], distance[j] = o, d
+		k++
 	}
 }

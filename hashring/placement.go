@@ -11,6 +11,16 @@ type placement struct {
 	zoneOf []uint32 // zone by node
 }
 
+// locate returns the position of token in p.ring and its owner. Unless arcs were divided, both tables have the
+// same points, and one search does.
+func (p *placement) locate(token uint64) (pos int, owner uint32) {
+	pos = p.ring.find(token)
+	if len(p.own.tokens) == len(p.ring.tokens) {
+		return pos, p.own.owners[pos]
+	}
+	return pos, p.own.owner(token)
+}
+
 // place computes the placement of nodes, which are normalised.
 func place[T any](c *config, nodes []Node[T]) placement {
 	var p placement

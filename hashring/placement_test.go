@@ -84,6 +84,7 @@ func TestPlacementMatchesKnownAnswers(t *testing.T) {
 }
 
 func (k *knownRing) check(t *testing.T) {
+	t.Helper()
 	r, err := New(k.Nodes, Options{VNodes: k.VNodes, LoadFactor: k.LoadFactor, Seed: uint64(k.Seed), HashTags: k.HashTags})
 	if err != nil {
 		t.Fatal(err)
@@ -133,6 +134,7 @@ func (k *knownRing) check(t *testing.T) {
 }
 
 func (k *knownRing) checkOwners(t *testing.T, s *Snapshot[string]) {
+	t.Helper()
 	for key, want := range k.Orders {
 		ids := strings.Fields(want)
 		var got []string

@@ -10,6 +10,7 @@ import (
 
 // forMemberships runs a property on random memberships of a real size, without and with zones.
 func forMemberships(t *testing.T, run func(t *testing.T, rnd *rand.Rand, r *Ring[string], fresh func() Node[string])) {
+	t.Helper()
 	seed := rand.Uint64()
 	for _, zones := range []int{0, 1, 2, 3, 9} {
 		t.Run(fmt.Sprintf("zones=%d", zones), func(t *testing.T) {
@@ -64,6 +65,7 @@ func onlyOne(t *testing.T, what string, c Change[string], gain, lose func(id str
 
 func TestJoinMovesKeysOnlyToTheJoiner(t *testing.T) {
 	forMemberships(t, func(t *testing.T, _ *rand.Rand, r *Ring[string], fresh func() Node[string]) {
+		t.Helper()
 		joiner := fresh()
 		c, err := r.Add(joiner)
 		if err != nil {
@@ -77,6 +79,7 @@ func TestJoinMovesKeysOnlyToTheJoiner(t *testing.T) {
 
 func TestLeaveMovesKeysOnlyFromTheLeaver(t *testing.T) {
 	forMemberships(t, func(t *testing.T, rnd *rand.Rand, r *Ring[string], _ func() Node[string]) {
+		t.Helper()
 		leaver := anyOf(rnd, r)
 		onlyOne(t, "leave", r.Remove(leaver.ID),
 			func(id string) bool { return id != leaver.ID },
@@ -86,6 +89,7 @@ func TestLeaveMovesKeysOnlyFromTheLeaver(t *testing.T) {
 
 func TestWeightChangeMovesKeysOnlyToOrFromThatNode(t *testing.T) {
 	forMemberships(t, func(t *testing.T, rnd *rand.Rand, r *Ring[string], _ func() Node[string]) {
+		t.Helper()
 		n := anyOf(rnd, r)
 		n.Weight = 5
 		c, err := r.Add(n)
@@ -105,6 +109,7 @@ func TestWeightChangeMovesKeysOnlyToOrFromThatNode(t *testing.T) {
 
 func TestRemoveThenAddRestoresOwners(t *testing.T) {
 	forMemberships(t, func(t *testing.T, rnd *rand.Rand, r *Ring[string], fresh func() Node[string]) {
+		t.Helper()
 		n := anyOf(rnd, r)
 		before := r.Snapshot()
 		r.Remove(n.ID)
@@ -129,6 +134,7 @@ func TestRemoveThenAddRestoresOwners(t *testing.T) {
 
 func TestOrderOfInsertionDoesNotMatter(t *testing.T) {
 	forMemberships(t, func(t *testing.T, rnd *rand.Rand, r *Ring[string], _ func() Node[string]) {
+		t.Helper()
 		s := r.Snapshot()
 		nodes := slices.Clone(s.nodes)
 		rnd.Shuffle(len(nodes), func(i, j int) { nodes[i], nodes[j] = nodes[j], nodes[i] })
@@ -149,6 +155,7 @@ func TestOrderOfInsertionDoesNotMatter(t *testing.T) {
 
 func TestReplicasAreDistinctAndPrefixed(t *testing.T) {
 	forMemberships(t, func(t *testing.T, rnd *rand.Rand, r *Ring[string], _ func() Node[string]) {
+		t.Helper()
 		s := r.Snapshot()
 		size := map[string]int{}
 		for _, n := range s.nodes {
@@ -186,6 +193,7 @@ func TestReplicasAreDistinctAndPrefixed(t *testing.T) {
 
 func TestRangesAgreeWithOwnerAtTheirEnds(t *testing.T) {
 	forMemberships(t, func(t *testing.T, _ *rand.Rand, r *Ring[string], _ func() Node[string]) {
+		t.Helper()
 		s := r.Snapshot()
 		sum := new(big.Int)
 		for n := range s.All() {

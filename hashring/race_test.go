@@ -3,6 +3,7 @@ package hashring
 import (
 	"fmt"
 	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,7 +18,7 @@ func TestReadersSeeOneVersionThatIsAlive(t *testing.T) {
 	nodes := func(v int64) []Node[int64] {
 		var nodes []Node[int64]
 		for i := range 4 + int(v)%5 {
-			nodes = append(nodes, Node[int64]{ID: fmt.Sprint("n", i), Weight: float64(1 + v%3), Zone: fmt.Sprint(i % 3), Value: v})
+			nodes = append(nodes, Node[int64]{ID: fmt.Sprint("n", i), Weight: float64(1 + v%3), Zone: strconv.Itoa(i % 3), Value: v})
 		}
 		return nodes
 	}

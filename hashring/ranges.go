@@ -123,6 +123,6 @@ func (w *sweep) list() []uint32 {
 		w.buf = append(w.buf[:0], w.p.own.owners[w.own])
 		return w.buf
 	}
-	w.buf = w.p.first(w.buf[:0], w.nodes, w.n, w.last(), w.own, w.ring)
+	w.buf = w.p.first(w.buf[:0], w.nodes, w.n, w.last())
 	return w.buf
 }

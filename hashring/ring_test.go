@@ -5,15 +5,16 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
 
-func mustNew[T any](t testing.TB, nodes []Node[T], o Options) *Ring[T] {
-	t.Helper()
+func mustNew[T any](tb testing.TB, nodes []Node[T], o Options) *Ring[T] {
+	tb.Helper()
 	r, err := New(nodes, o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return r
 }
@@ -52,7 +53,7 @@ func TestInvalidOptionsNameFieldAndLimit(t *testing.T) {
 func TestInvalidNodesAreRefusedAndChangeNothing(t *testing.T) {
 	heavy := make([]Node[string], 2049) // 2049 · 2²⁰ points are one node too many
 	for i := range heavy {
-		heavy[i] = Node[string]{ID: fmt.Sprint(i), Weight: 4096}
+		heavy[i] = Node[string]{ID: strconv.Itoa(i), Weight: 4096}
 	}
 	for want, nodes := range map[string][]Node[string]{
 		"Node.ID is empty":                                  {{ID: ""}},
@@ -71,7 +72,7 @@ func TestInvalidNodesAreRefusedAndChangeNothing(t *testing.T) {
 		}
 		r := mustNew(t, []Node[string]{{ID: "q", Zone: "q"}}, Options{})
 		before := r.Snapshot()
-		nodes := append(nodes[:len(nodes):len(nodes)], Node[string]{ID: "last", Zone: "q"}, Node[string]{ID: "last2"})
+		nodes := append(slices.Clip(nodes), Node[string]{ID: "last", Zone: "q"}, Node[string]{ID: "last2"})
 		for name, change := range map[string]func() (Change[string], error){
 			"Add": func() (Change[string], error) { return r.Add(nodes...) },
 			"Set": func() (Change[string], error) { return r.Set(nodes) },

@@ -38,21 +38,19 @@ func (s *Snapshot[T]) AppendN(dst []T, key string, n int) []T {
 		return dst
 	}
 	token := s.token(key)
-	if s.zones != nil {
-		var w zoneWalker
-		w.start(&s.placement, len(s.nodes), token, s.own.owner(token))
-		for range n {
-			i, _ := w.next()
+	var list short
+	if s.few(&list, n, token) {
+		for _, i := range list[:n] {
 			dst = append(dst, s.nodes[i].Value)
 		}
 		return dst
 	}
-	var w walker
-	w.start(&s.ring, len(s.nodes), s.ring.find(token), s.own.owner(token))
-	for range n {
-		i, _ := w.next()
+	left := n
+	s.walk(len(s.nodes), token, func(i uint32) bool {
 		dst = append(dst, s.nodes[i].Value)
-	}
+		left--
+		return left > 0
+	})
 	return dst
 }
 
@@ -92,7 +90,7 @@ func (s *Snapshot[T]) walkKey(key string, yield func(Node[T]) bool) {
 
 func (s *Snapshot[T]) walkToken(token uint64, yield func(Node[T]) bool) {
 	if len(s.nodes) > 0 {
-		s.placement.walk(len(s.nodes), token, func(i uint32) bool { return yield(s.nodes[i]) })
+		s.walk(len(s.nodes), token, func(i uint32) bool { return yield(s.nodes[i]) })
 	}
 }
 
