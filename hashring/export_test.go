@@ -1,0 +1,4 @@
+package hashring
+
+// RaceEnabled is for tests from outside.
+const RaceEnabled = raceEnabled
