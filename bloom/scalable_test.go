@@ -23,8 +23,11 @@ func TestScalableKeepsItsCompoundRate(t *testing.T) {
 	for _, o := range []Options{{}, {Unsynchronized: true}} {
 		s := newScalable(t, 1000, 0.01, o)
 		rng := rand.New(rand.NewPCG(21, 22))
-		n := uint64(0)
-		for n < 1_270_000 {
+		n, end := uint64(0), uint64(1_270_000)
+		if underRace {
+			end = 63_000
+		}
+		for n < end {
 			s.Add(Uint64(n))
 			n++
 			if n%2 == 0 { // half of the adds are repeats
@@ -32,7 +35,8 @@ func TestScalableKeepsItsCompoundRate(t *testing.T) {
 			}
 		}
 		st := s.Stats()
-		require.GreaterOrEqual(t, st.Filters, 10)
+		require.GreaterOrEqual(t, st.Filters, 6)
+		require.True(t, underRace || st.Filters > 10)
 		require.LessOrEqual(t, st.Rate, 0.01)
 		require.Equal(t, 0.01, st.TargetRate)
 		require.InEpsilon(t, float64(n), st.Keys, 0.02)
@@ -53,6 +57,9 @@ func TestScalableKeepsItsCompoundRate(t *testing.T) {
 
 // Seven stages from 1e4 to 1.27e6 keys: 17.5 bits per key of stage capacity at 1 %.
 func TestScalableMemory(t *testing.T) {
+	if underRace {
+		t.Skip("one goroutine")
+	}
 	s := newScalable(t, 10_000, 0.01, Options{})
 	for i := range uint64(1_270_000) {
 		s.Add(Uint64(i))
