@@ -24,6 +24,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sysblocks/sysblocks/benchmarks/internal/bloomrows"
 	"github.com/sysblocks/sysblocks/benchmarks/internal/harness"
 )
 
@@ -31,7 +32,9 @@ import (
 type suite func(quick bool) ([]harness.Row, error)
 
 // suites has one line per package.
-var suites = map[string]suite{} //nolint:gochecknoglobals // a table that is never written
+var suites = map[string]suite{ //nolint:gochecknoglobals // a table that is never written
+	"bloom": bloomrows.Rows,
+}
 
 func main() {
 	code, err := run(os.Args[1:], os.Stdout, os.Stderr)
