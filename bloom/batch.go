@@ -57,26 +57,45 @@ func (f *Filter) TestMany(dst []bool, keys []Key) []bool {
 	dst = slices.Grow(dst, len(keys))
 	n := len(dst)
 	dst = dst[:n+len(keys)]
-	testMany(f.blocks, f.shape, dst[n:], keys)
+	f.testMany(dst[n:], keys)
 	return dst
 }
 
 // testMany sets one result per key; dst and keys have the same length.
-func testMany(blocks []block, s shape, dst []bool, keys []Key) {
-	if len(blocks) < smallBlocks {
+func (f *Filter) testMany(dst []bool, keys []Key) {
+	if len(f.blocks) < smallBlocks {
 		for j, k := range keys {
-			dst[j] = testIn(blocks, s, k.h)
+			dst[j] = f.Test(k)
 		}
 		return
 	}
-	var at [chunk]uint64
+	var places [chunk]uint64
 	for len(keys) > 0 {
 		part := keys[:min(len(keys), chunk)]
-		touch(blocks, &at, part)
-		for j, k := range part {
-			dst[j] = test(&blocks[at[j&(chunk-1)]], s, k.h)
-		}
+		touch(f.blocks, &places, part)
+		testPart(f.blocks, f.shape, dst[:len(part)], &places, part)
 		keys, dst = keys[len(part):], dst[len(part):]
+	}
+}
+
+// testPart is the second phase. The commonest shapes have loops of their own, without a call per key.
+func testPart(blocks []block, s shape, dst []bool, places *[chunk]uint64, part []Key) {
+	switch s {
+	case shape2x3:
+		for j, k := range part {
+			b, x := &blocks[places[j&(chunk-1)]], mix(k.h)
+			dst[j] = three(x)&^at(b, x>>18&3)|three(x>>32)&^at(b, 4|x>>50&3) == 0
+		}
+	case shape4x2:
+		for j, k := range part {
+			b, x := &blocks[places[j&(chunk-1)]], mix(k.h)
+			dst[j] = two(x)&^at(b, x>>12&1)|two(x>>16)&^at(b, 2|x>>28&1)|
+				two(x>>32)&^at(b, 4|x>>44&1)|two(x>>48)&^at(b, 6|x>>60&1) == 0
+		}
+	default:
+		for j, k := range part {
+			dst[j] = test(&blocks[places[j&(chunk-1)]], s, k.h)
+		}
 	}
 }
 

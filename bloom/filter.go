@@ -27,6 +27,7 @@ type Filter struct {
 	blocks  []block
 	layout  Layout
 	shape   shape
+	kernel  kernel   // of shape; nil for a zero Filter
 	plain   bool     // Options.Unsynchronized
 	stripes []stripe // for TestAndAdd; a power of two many, nil when plain
 	options Options
@@ -78,7 +79,7 @@ func ownFilter(blocks []block, l Layout, o Options) *Filter {
 
 // makeBare leaves out the locks of TestAndAdd, for filters whose owner has its own.
 func makeBare(blocks []block, l Layout, o Options) *Filter {
-	return &Filter{blocks: blocks, layout: l, shape: l.shape(), plain: o.Unsynchronized, options: o}
+	return &Filter{blocks: blocks, layout: l, shape: l.shape(), kernel: kernelOf(l.shape()), plain: o.Unsynchronized, options: o}
 }
 
 // makeStripes gives one stripe per 16 KiB of bits, at most 64: ten thousand small filters stay small, and large
@@ -106,15 +107,10 @@ func (f *Filter) Add(k Key) {
 
 // Test reports whether k may be in the filter. False means certainly absent. It takes no lock.
 func (f *Filter) Test(k Key) bool {
-	return testIn(f.blocks, f.shape, k.h)
-}
-
-func testIn(blocks []block, s shape, h uint64) bool {
-	i, _ := bits.Mul64(h, uint64(len(blocks)))
-	if i >= uint64(len(blocks)) { // a zero Filter; otherwise the bounds check that is needed anyway
+	if f.kernel == nil { // a zero Filter
 		return false
 	}
-	return test(&blocks[i], s, h)
+	return f.kernel(f.blocks, k.h)
 }
 
 // TestAndAdd is Test, then Add, as one step. Of any number of concurrent calls with one key that is not in the

@@ -69,6 +69,8 @@ func TestKernelsSetAndTestExactlyTheProbe(t *testing.T) {
 			require.Equal(t, block(mask), safe, "shape %d", s)
 			require.Equal(t, block(mask), plain, "shape %d", s)
 			require.True(t, test(&safe, s, k.h))
+			run := kernelOf(s)
+			require.True(t, run([]block{safe}, k.h))
 			raw := appendBlock(nil, &safe)
 			require.True(t, testBytes(raw, s, k.h))
 			// Every single bit of the mask is needed, and no other bit matters.
@@ -78,6 +80,7 @@ func TestKernelsSetAndTestExactlyTheProbe(t *testing.T) {
 					full := block{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
 					full[w] &^= bit
 					require.False(t, test(&full, s, k.h), "shape %d word %d", s, w)
+					require.False(t, run([]block{full}, k.h), "shape %d word %d", s, w)
 					require.False(t, testBytes(appendBlock(nil, &full), s, k.h), "shape %d word %d", s, w)
 				}
 			}
@@ -106,6 +109,31 @@ func TestBlocksStartOnCacheLines(t *testing.T) {
 	require.Len(t, makeStripes(511), 1)
 	require.Len(t, makeStripes(512), 2)
 	require.Len(t, makeStripes(1<<20), 64)
+}
+
+// The kernels of the chosen shapes and the loops of batches are unrolled once more.
+func TestKernelsAndBatchesAgree(t *testing.T) {
+	rng := rand.New(rand.NewPCG(13, 14))
+	for _, s := range allShapes() {
+		f := makeFilter(geometry(s, smallBlocks), Options{Unsynchronized: true})
+		for range smallBlocks * 70 {
+			f.Add(Hashed(rng.Uint64()))
+		}
+		keys := make([]Key, 5000)
+		for i := range keys {
+			keys[i] = Hashed(rng.Uint64())
+		}
+		hits := 0
+		for i, present := range f.TestMany(nil, keys) {
+			b, _ := f.layout.Probe(keys[i])
+			require.Equal(t, test(&f.blocks[b], s, keys[i].h), present, "shape %d", s)
+			require.Equal(t, present, f.Test(keys[i]), "shape %d", s)
+			if present {
+				hits++
+			}
+		}
+		require.Positive(t, hits)
+	}
 }
 
 // chiSquare returns how many standard deviations the statistic lies above its mean.

@@ -220,7 +220,7 @@ func testStages(filters []*Filter, dst []bool, keys []Key) []bool {
 			if f == nil {
 				continue
 			}
-			testMany(f.blocks, f.shape, hit[:len(part)], part)
+			f.testMany(hit[:len(part)], part)
 			for j := range part {
 				out[j] = out[j] || hit[j]
 			}

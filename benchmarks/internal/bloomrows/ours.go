@@ -54,10 +54,13 @@ func ourTestMany(d data, hashes []uint64, o bloom.Options) harness.Contender {
 	return timed(name, func() (harness.Op, error) {
 		f, err := ourFilter(d, o)
 		keys := ourKeys(hashes)
-		dst := make([]bool, 0, samples)
+		const batch = 1024
+		dst := make([]bool, 0, batch)
+		at := 0
 		return func(n int) {
 			for n > 0 {
-				dst = f.TestMany(dst[:0], keys[:min(n, samples)])
+				dst = f.TestMany(dst[:0], keys[at:at+min(n, batch)])
+				at = (at + batch) & (samples - 1)
 				n -= len(dst)
 			}
 			keep(one(dst[0]))
