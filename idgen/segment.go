@@ -25,7 +25,7 @@ type Segment struct {
 	inflight *fetch     // the one Reserve under way
 	closed   bool
 	step     int64
-	last     int64         // the highest number received
+	last     int64         // the highest number received, -1 before the first
 	latency  time.Duration // of the last Reserve
 	retryAt  time.Duration // since base: no Reserve before that
 	pause    time.Duration // the back-off that led to retryAt
@@ -105,7 +105,7 @@ func NewSegment(c Counter, o SegmentOptions) (*Segment, error) {
 	if o.Timeout == 0 {
 		o.Timeout = 2 * time.Second
 	}
-	s := &Segment{counter: c, o: o, base: time.Now(), step: o.MinStep}
+	s := &Segment{counter: c, o: o, base: time.Now(), step: o.MinStep, last: -1}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.cur.Store(&span{})
 	return s, nil

@@ -114,7 +114,7 @@ func (s *Segment) receive(first, n int64, err error) error {
 		err = fmt.Errorf("idgen: reserve %d numbers: %w", n, err)
 	case first < 0 || first > maxID-n:
 		err = fmt.Errorf("%w: the counter returned %d for %d numbers", ErrRange, first, n)
-	case first <= s.last && s.last > 0:
+	case first <= s.last:
 		err = fmt.Errorf("%w: it returned %d after %d", ErrRegressed, first, s.last)
 	}
 	s.stats.LastError = err
