@@ -163,18 +163,26 @@ func (l Layout) Time(id ID) time.Time {
 	return t
 }
 
-// Shard returns the shard field, the birth shard of a row. It reads the bits as they are.
+// Shard returns the shard field, the birth shard of a row. It reads the bits as they are. Callers route by it, so it
+// costs a shift.
 func (l Layout) Shard(id ID) uint32 {
-	l = l.full()
-	_, ss, _, _ := l.shifts()
-	return uint32(uint64(id) >> ss & mask(l.ShardBits))
+	pos := l.SeqBits + l.WorkerBits
+	if l.SeqFirst {
+		pos = 0
+	}
+	return uint32(uint64(id) >> pos & mask(l.ShardBits)) // the default layout has no shard, which is 0 here too
 }
 
 // Worker returns the worker field. It reads the bits as they are.
 func (l Layout) Worker(id ID) uint32 {
-	l = l.full()
-	_, _, ws, _ := l.shifts()
-	return uint32(uint64(id) >> ws & mask(l.WorkerBits))
+	if l.TimeBits|l.ShardBits|l.WorkerBits|l.SeqBits == 0 {
+		l = l.full()
+	}
+	pos := l.SeqBits
+	if l.SeqFirst {
+		pos = l.ShardBits
+	}
+	return uint32(uint64(id) >> pos & mask(l.WorkerBits))
 }
 
 // Check refuses an ID that this layout cannot have issued by now+slack: zero, a negative number, bits above the

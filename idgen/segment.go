@@ -121,7 +121,7 @@ func (s *Segment) Next(ctx context.Context) (ID, error) {
 		if r.next.Load() < r.end {
 			if n := r.next.Add(1) - 1; n < r.end {
 				if n == r.early.Load() {
-					s.prefetch(r)
+					s.prefetch(r) //nolint:contextcheck // one caller's end must not cancel what all wait for
 				}
 				return ID(n), nil
 			}
@@ -155,7 +155,7 @@ func (s *Segment) Fill(ctx context.Context, dst []ID) (n int, err error) {
 		}
 		n += int(k)
 		if early := r.early.Load(); early >= first && early < first+k {
-			s.prefetch(r)
+			s.prefetch(r) //nolint:contextcheck // one caller's end must not cancel what all wait for
 		}
 	}
 	return n, nil

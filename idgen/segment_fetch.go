@@ -39,7 +39,7 @@ func (s *Segment) refill(ctx context.Context, r *span) error {
 			s.mu.Unlock()
 			return fmt.Errorf("idgen: no range in hand, next attempt in %v: %w", wait, err)
 		}
-		s.fetch(s.step)
+		s.fetch(s.step) //nolint:contextcheck // one caller's end must not cancel what all wait for
 	}
 	f := s.inflight
 	s.mu.Unlock()

@@ -87,7 +87,8 @@ func TestAllWhoFindItEmptyShareOneReserve(t *testing.T) {
 		c := &slowCounter{latency: time.Second}
 		s := newSegment(t, c, SegmentOptions{MinStep: 1000})
 		begin := time.Now()
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		all := t.Context()
+		ctx, cancel := context.WithTimeout(all, 100*time.Millisecond)
 		defer cancel()
 		var wg sync.WaitGroup
 		for i := range 50 {
@@ -98,7 +99,7 @@ func TestAllWhoFindItEmptyShareOneReserve(t *testing.T) {
 					require.Equal(t, 100*time.Millisecond, time.Since(begin))
 					return
 				}
-				_, err := s.Next(t.Context())
+				_, err := s.Next(all)
 				require.NoError(t, err)
 			})
 			synctest.Wait()

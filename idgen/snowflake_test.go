@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 )
@@ -36,9 +37,11 @@ func requireUnique(t *testing.T, ids []ID) {
 func TestTinyLayoutsInConstantRolloverStayUniqueAndOrdered(t *testing.T) {
 	for _, procs := range []int{1, 2, 8} {
 		for _, l := range []Layout{
-			{TimeBits: 50, SeqBits: 1, Unit: time.Microsecond}, {TimeBits: 50, SeqBits: 3, Unit: 10 * time.Microsecond},
+			{TimeBits: 50, SeqBits: 1, Unit: time.Microsecond},
+			{TimeBits: 50, SeqBits: 3, Unit: 10 * time.Microsecond},
 			{TimeBits: 45, ShardBits: 2, WorkerBits: 1, SeqBits: 2, Unit: 100 * time.Microsecond, SeqFirst: true},
-			{TimeBits: 41, SeqBits: 2}, {TimeBits: 55, Unit: time.Microsecond},
+			{TimeBits: 41, SeqBits: 2},
+			{TimeBits: 55, Unit: time.Microsecond},
 		} {
 			for _, coarse := range []bool{false, true} {
 				old := runtime.GOMAXPROCS(procs)
@@ -268,7 +271,7 @@ func TestMaxAheadBorrowsAndNoFurther(t *testing.T) {
 				break
 			}
 			n++
-			require.LessOrEqual(t, l.Time(id).Sub(time.Now()), 5*time.Second)
+			require.LessOrEqual(t, time.Until(l.Time(id)), 5*time.Second)
 		}
 		require.Equal(t, 6*4, n)
 		require.Equal(t, 5*time.Second, s.Stats().Ahead)
@@ -482,6 +485,8 @@ func TestTheWordStandsAlone(t *testing.T) {
 	requireApart(t, &r.next, &r.end)
 }
 
+func addressOf[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }
+
 func requireApart[A, B any](t *testing.T, a *A, b *B) {
 	t.Helper()
 	require.GreaterOrEqual(t, addressOf(b)-addressOf(a), uintptr(120))
@@ -499,7 +504,11 @@ func TestCloseDuringTrafficCountsEverySlot(t *testing.T) {
 					if err != nil {
 						return
 					}
-					for h := highest.Load(); int64(id) > h && !highest.CompareAndSwap(h, int64(id)); h = highest.Load() {
+					for {
+						h := highest.Load()
+						if int64(id) <= h || highest.CompareAndSwap(h, int64(id)) {
+							break
+						}
 					}
 				}
 			})

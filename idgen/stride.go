@@ -57,16 +57,17 @@ func (s Stride) Disjoint(t Stride) bool {
 	return (s.Offset-t.Offset)%a != 0
 }
 
-// Strides returns one stride per server, pairwise disjoint. max is the increment, the most servers there will ever be:
-// a server added later takes the next offset and no number of the others moves. 1 <= servers <= max, at most 65535
+// Strides returns one stride per server, pairwise disjoint. most is the increment, the most servers there will ever be:
+// a server added later takes the next offset and no number of the others moves. 1 <= servers <= most, at most 65535
 // (the limit of auto_increment_increment); else ErrInvalid.
-func Strides(servers, max int) ([]Stride, error) {
-	if servers < 1 || max < servers || max > 65535 {
-		return nil, fmt.Errorf("%w: servers is %d and max %d, want 1 <= servers <= max <= 65535", ErrInvalid, servers, max)
+func Strides(servers, most int) ([]Stride, error) {
+	if servers < 1 || most < servers || most > 65535 {
+		return nil, fmt.Errorf("%w: servers is %d and the most %d, want 1 <= servers <= most <= 65535",
+			ErrInvalid, servers, most)
 	}
 	out := make([]Stride, servers)
 	for i := range out {
-		out[i] = Stride{Offset: int64(i) + 1, Increment: int64(max)}
+		out[i] = Stride{Offset: int64(i) + 1, Increment: int64(most)}
 	}
 	return out, nil
 }
