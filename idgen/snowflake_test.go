@@ -493,7 +493,7 @@ func requireApart[A, B any](t *testing.T, a *A, b *B) {
 }
 
 func TestCloseDuringTrafficCountsEverySlot(t *testing.T) {
-	for range 200 {
+	for range 40 {
 		s := newFlake(t, 0, SnowflakeOptions{Layout: Layout{TimeBits: 50, SeqBits: 3, Unit: time.Microsecond}, MaxAhead: time.Hour})
 		var highest atomic.Int64
 		var wg sync.WaitGroup
