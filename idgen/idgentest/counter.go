@@ -35,6 +35,7 @@ func TestCounter(t *testing.T, open func(t *testing.T) idgen.Counter) {
 }
 
 func rangesFollow(t *testing.T, open func(t *testing.T) idgen.Counter) {
+	t.Helper()
 	c, end := open(t), int64(0)
 	for i, n := range []int64{1, 1, 10, 1000, 1 << 20, 3} {
 		if i == 3 {
@@ -52,6 +53,7 @@ func rangesFollow(t *testing.T, open func(t *testing.T) idgen.Counter) {
 }
 
 func refusesSizes(t *testing.T, open func(t *testing.T) idgen.Counter) {
+	t.Helper()
 	c := open(t)
 	for _, n := range []int64{0, -1, -1 << 63, 1<<40 + 1, 1<<63 - 1} {
 		if first, err := c.Reserve(t.Context(), n); !errors.Is(err, idgen.ErrRange) {
@@ -61,6 +63,7 @@ func refusesSizes(t *testing.T, open func(t *testing.T) idgen.Counter) {
 }
 
 func obeysContext(t *testing.T, open func(t *testing.T) idgen.Counter) {
+	t.Helper()
 	c := open(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -70,6 +73,7 @@ func obeysContext(t *testing.T, open func(t *testing.T) idgen.Counter) {
 }
 
 func neverOverlap(t *testing.T, open func(t *testing.T) idgen.Counter) {
+	t.Helper()
 	const handles, calls = 8, 50
 	all := make([][]reserved, handles)
 	var wg sync.WaitGroup

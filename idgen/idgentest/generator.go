@@ -25,6 +25,7 @@ func TestGenerator(t *testing.T, g idgen.Generator) {
 }
 
 func ascends(t *testing.T, g idgen.Generator) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	last := idgen.ID(0)
@@ -41,6 +42,7 @@ func ascends(t *testing.T, g idgen.Generator) {
 }
 
 func fills(t *testing.T, g idgen.Generator) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	last, err := g.Next(ctx)
@@ -63,6 +65,7 @@ func fills(t *testing.T, g idgen.Generator) {
 }
 
 func unique(t *testing.T, g idgen.Generator) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	const goroutines = 8

@@ -76,6 +76,7 @@ func release(t *testing.T, l idgen.Leaser, g idgen.Grant, used time.Time) {
 }
 
 func asLongAsAsked(t *testing.T, open func(t *testing.T) idgen.Leaser) {
+	t.Helper()
 	g := take(t, open(t), numbers)
 	if d := g.Until.Sub(g.From) - window; d > grain || d < -grain {
 		t.Errorf("a window of %v, asked for %v", g.Until.Sub(g.From), window)
@@ -83,6 +84,7 @@ func asLongAsAsked(t *testing.T, open func(t *testing.T) idgen.Leaser) {
 }
 
 func windowsFollow(t *testing.T, open func(t *testing.T) idgen.Leaser) {
+	t.Helper()
 	l := open(t)
 	last := map[uint32]idgen.Grant{}
 	used := map[uint32]time.Time{}
@@ -103,6 +105,7 @@ func windowsFollow(t *testing.T, open func(t *testing.T) idgen.Leaser) {
 }
 
 func twoNumbers(t *testing.T, open func(t *testing.T) idgen.Leaser) {
+	t.Helper()
 	a := take(t, open(t), numbers)
 	l := open(t)
 	b, err := l.Acquire(t.Context(), numbers, time.Now(), time.Now().Add(window))
@@ -119,6 +122,7 @@ func twoNumbers(t *testing.T, open func(t *testing.T) idgen.Leaser) {
 }
 
 func longestUnused(t *testing.T, open func(t *testing.T) idgen.Leaser) {
+	t.Helper()
 	l := open(t)
 	seen := map[uint32]bool{}
 	for range numbers {
@@ -136,6 +140,7 @@ func longestUnused(t *testing.T, open func(t *testing.T) idgen.Leaser) {
 }
 
 func extends(t *testing.T, open func(t *testing.T) idgen.Leaser) {
+	t.Helper()
 	l := open(t)
 	g := take(t, l, numbers)
 	longer, err := l.Extend(t.Context(), g, g.Until.Add(window))
@@ -162,6 +167,7 @@ func extends(t *testing.T, open func(t *testing.T) idgen.Leaser) {
 }
 
 func oldToken(t *testing.T, open func(t *testing.T) idgen.Leaser) {
+	t.Helper()
 	l := open(t)
 	g := take(t, l, numbers)
 	release(t, l, g, g.From.Add(window/2))
@@ -181,6 +187,7 @@ func oldToken(t *testing.T, open func(t *testing.T) idgen.Leaser) {
 }
 
 func takeover(t *testing.T, open func(t *testing.T) idgen.Leaser) {
+	t.Helper()
 	l, other := open(t), open(t)
 	held := map[uint32]idgen.Grant{}
 	for range numbers { // all numbers, so that the next one has to be a takeover
@@ -221,6 +228,7 @@ func takeover(t *testing.T, open func(t *testing.T) idgen.Leaser) {
 }
 
 func refusesWindows(t *testing.T, open func(t *testing.T) idgen.Leaser) {
+	t.Helper()
 	l, now := open(t), time.Now()
 	for _, d := range []time.Duration{0, -time.Second, 24*time.Hour + time.Second} {
 		if g, err := l.Acquire(t.Context(), numbers, now, now.Add(d)); !errors.Is(err, idgen.ErrInvalid) {
@@ -233,6 +241,7 @@ func refusesWindows(t *testing.T, open func(t *testing.T) idgen.Leaser) {
 }
 
 func badClock(t *testing.T, open func(t *testing.T) idgen.Leaser) {
+	t.Helper()
 	l := open(t)
 	g := take(t, l, numbers)
 	year := time.Now().AddDate(1, 0, 0)
@@ -242,6 +251,7 @@ func badClock(t *testing.T, open func(t *testing.T) idgen.Leaser) {
 }
 
 func leaserObeysContext(t *testing.T, open func(t *testing.T) idgen.Leaser) {
+	t.Helper()
 	l := open(t)
 	g := take(t, l, numbers)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -256,6 +266,7 @@ func leaserObeysContext(t *testing.T, open func(t *testing.T) idgen.Leaser) {
 
 // neverShare lets many handles take and give back numbers, and checks all windows at the end.
 func neverShare(t *testing.T, open func(t *testing.T) idgen.Leaser) {
+	t.Helper()
 	var mu sync.Mutex
 	windows := map[uint32][]idgen.Grant{}
 	var wg sync.WaitGroup
@@ -305,6 +316,7 @@ func neverShare(t *testing.T, open func(t *testing.T) idgen.Leaser) {
 }
 
 func servesSnowflake(t *testing.T, open func(t *testing.T) idgen.Leaser) {
+	t.Helper()
 	var g *idgen.Snowflake
 	give := time.Now().Add(patience)
 	for {
