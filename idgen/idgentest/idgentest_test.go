@@ -21,6 +21,7 @@ func TestMemoryLeaser(t *testing.T) {
 func TestFileLeaser(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "worker")
 	idgentest.TestLeaser(t, func(t *testing.T) idgen.Leaser {
+		t.Helper()
 		l, err := idgen.NewFileLeaser(path, 2)
 		if err != nil {
 			t.Fatal(err)

@@ -19,24 +19,90 @@ const (
 )
 
 // TestLeaser checks a Leaser. open returns a handle of the same store and namespace, as another process would open it.
-// The namespace must be the kit's own.
+// The namespace must be the kit's own, and nobody may hold a number of it at the start.
 func TestLeaser(t *testing.T, open func(t *testing.T) idgen.Leaser) {
 	t.Helper()
-	for name, check := range map[string]func(*testing.T, func(*testing.T) idgen.Leaser){
-		"AWindowIsAsLongAsAsked":               asLongAsAsked,
-		"WindowsOfOneWorkerFollowEachOther":    windowsFollow,
-		"TwoHoldersHaveTwoNumbers":             twoNumbers,
-		"TheNumberUnusedForLongestIsPreferred": longestUnused,
-		"ExtendMovesTheEndAndNeverShortens":    extends,
-		"AnOldTokenChangesNothing":             oldToken,
-		"AnEndedWindowIsTakenOver":             takeover,
-		"RefusesWindowsOutsideTheirLimits":     refusesWindows,
-		"ABadClockBlocksNoNumber":              badClock,
-		"ManyHandlesNeverShareANumber":         neverShare,
-		"ObeysTheContext":                      leaserObeysContext,
-		"ServesASnowflake":                     servesSnowflake,
+	k := &leaserKit{open: open, served: served(t, open(t))}
+	for _, c := range []struct {
+		name  string
+		check func(*testing.T)
+	}{
+		{"AWindowIsAsLongAsAsked", k.asLongAsAsked},
+		{"WindowsOfOneWorkerFollowEachOther", k.windowsFollow},
+		{"AnEarlierClockStartsAfterTheLastWindow", k.earlierClock},
+		{"TwoHoldersHaveTwoNumbers", k.twoNumbers},
+		{"TheNumberUnusedForLongestIsPreferred", k.longestUnused},
+		{"ExtendMovesTheEndAndNeverShortens", k.extends},
+		{"AnOldTokenChangesNothing", k.oldToken},
+		{"AnEndedWindowIsTakenOver", k.takeover},
+		{"RefusesWindowsOutsideTheirLimits", k.refusesWindows},
+		{"ABadClockBlocksNoNumber", k.badClock},
+		{"ManyHandlesNeverShareANumber", k.neverShare},
+		{"ObeysTheContext", k.obeysContext},
+		{"ServesASnowflake", k.servesSnowflake},
 	} {
-		t.Run(name, func(t *testing.T) { check(t, open) })
+		t.Run(c.name, c.check)
+	}
+}
+
+// leaserKit is the store under test.
+type leaserKit struct {
+	open   func(t *testing.T) idgen.Leaser
+	served int // worker numbers that can be held at once, at most numbers
+}
+
+// served counts the numbers: a file keeps one.
+func served(t *testing.T, l idgen.Leaser) int {
+	t.Helper()
+	var held []idgen.Grant
+	for range numbers {
+		g, err := l.Acquire(t.Context(), numbers, time.Now(), time.Now().Add(patience/10))
+		if errors.Is(err, idgen.ErrNoWorker) {
+			break
+		}
+		if err != nil {
+			t.Fatalf("Acquire: %v", err)
+		}
+		held = append(held, g)
+	}
+	if len(held) == 0 {
+		t.Fatal("no number is free at the start")
+	}
+	for _, g := range held {
+		release(t, l, g, g.From)
+	}
+	return len(held)
+}
+
+// all holds every number at once, waiting for the windows of earlier subtests to end.
+func (k *leaserKit) all(t *testing.T, l idgen.Leaser) []idgen.Grant {
+	t.Helper()
+	give := time.Now().Add(patience)
+	for {
+		var held []idgen.Grant
+		for range k.served {
+			g, err := l.Acquire(t.Context(), numbers, time.Now(), time.Now().Add(window))
+			if err != nil && !errors.Is(err, idgen.ErrNoWorker) || time.Now().After(give) {
+				t.Fatalf("Acquire: %v", err)
+			}
+			if err == nil {
+				held = append(held, g)
+			}
+		}
+		if len(held) == k.served && time.Now().Before(held[0].Until.Add(-window/2)) {
+			t.Cleanup(func() {
+				for _, g := range held { // what the test gave back or lost is ErrLeaseLost
+					_ = l.Release(context.Background(), g, g.From)
+				}
+			})
+			return held
+		}
+		for _, g := range held {
+			if err := l.Release(t.Context(), g, g.From); err != nil && !errors.Is(err, idgen.ErrLeaseLost) {
+				t.Fatalf("Release: %v", err)
+			}
+		}
+		<-time.After(window / 5)
 	}
 }
 
@@ -49,7 +115,7 @@ func take(t *testing.T, l idgen.Leaser, workers uint32) idgen.Grant {
 		g, err := l.Acquire(t.Context(), workers, from, from.Add(window))
 		if err == nil {
 			t.Cleanup(func() { // a grant that the test gave back or lost is ErrLeaseLost here
-				if err := l.Release(context.Background(), g, g.Until); err != nil && !errors.Is(err, idgen.ErrLeaseLost) {
+				if err := l.Release(context.Background(), g, g.From); err != nil && !errors.Is(err, idgen.ErrLeaseLost) {
 					t.Errorf("Release: %v", err)
 				}
 			})
@@ -75,17 +141,15 @@ func release(t *testing.T, l idgen.Leaser, g idgen.Grant, used time.Time) {
 	}
 }
 
-func asLongAsAsked(t *testing.T, open func(t *testing.T) idgen.Leaser) {
-	t.Helper()
-	g := take(t, open(t), numbers)
+func (k *leaserKit) asLongAsAsked(t *testing.T) {
+	g := take(t, k.open(t), numbers)
 	if d := g.Until.Sub(g.From) - window; d > grain || d < -grain {
 		t.Errorf("a window of %v, asked for %v", g.Until.Sub(g.From), window)
 	}
 }
 
-func windowsFollow(t *testing.T, open func(t *testing.T) idgen.Leaser) {
-	t.Helper()
-	l := open(t)
+func (k *leaserKit) windowsFollow(t *testing.T) {
+	l := k.open(t)
 	last := map[uint32]idgen.Grant{}
 	used := map[uint32]time.Time{}
 	for i := range 3 * numbers {
@@ -104,44 +168,75 @@ func windowsFollow(t *testing.T, open func(t *testing.T) idgen.Leaser) {
 	}
 }
 
-func twoNumbers(t *testing.T, open func(t *testing.T) idgen.Leaser) {
-	t.Helper()
-	a := take(t, open(t), numbers)
-	l := open(t)
-	b, err := l.Acquire(t.Context(), numbers, time.Now(), time.Now().Add(window))
-	if errors.Is(err, idgen.ErrNoWorker) {
-		t.Skip("this leaser serves one number")
+// earlierClock asks with a clock that is a second behind: within every sensible skew, and before the last windows.
+func (k *leaserKit) earlierClock(t *testing.T) {
+	l, used := k.open(t), map[uint32]time.Time{}
+	for _, g := range k.all(t, l) {
+		used[g.Worker] = g.From.Add(window / 4)
+		release(t, l, g, used[g.Worker])
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	release(t, l, b, b.From)
-	if a.Worker == b.Worker && a.Until.After(b.From) {
-		t.Fatalf("worker %d until %v was granted again from %v", a.Worker, a.Until, b.From)
+	<-time.After(window / 2)
+	for range k.served {
+		from := time.Now().Add(-time.Second)
+		g, err := l.Acquire(t.Context(), numbers, from, from.Add(window))
+		if errors.Is(err, idgen.ErrClock) {
+			t.Skip("this leaser refuses a clock that is a second behind")
+		}
+		if errors.Is(err, idgen.ErrNoWorker) {
+			break
+		}
+		if err != nil {
+			t.Fatalf("Acquire: %v", err)
+		}
+		if g.From.Before(used[g.Worker]) {
+			t.Errorf("worker %d was used until %v and granted from %v", g.Worker, used[g.Worker], g.From)
+		}
+		if err := l.Release(t.Context(), g, g.From); err != nil {
+			t.Errorf("Release: %v", err)
+		}
 	}
 }
 
-func longestUnused(t *testing.T, open func(t *testing.T) idgen.Leaser) {
-	t.Helper()
-	l := open(t)
+func (k *leaserKit) twoNumbers(t *testing.T) {
+	if k.served == 1 {
+		t.Skip("this leaser serves one number")
+	}
+	held := k.all(t, k.open(t))
 	seen := map[uint32]bool{}
-	for range numbers {
+	for _, g := range held {
+		if seen[g.Worker] {
+			t.Errorf("worker %d was granted twice: %+v", g.Worker, held)
+		}
+		seen[g.Worker] = true
+	}
+	if g, err := k.open(t).Acquire(t.Context(), uint32(k.served), time.Now(), time.Now().Add(window)); err == nil && g.From.Before(held[0].Until) {
+		t.Errorf("%+v was granted while all numbers were held: %+v", g, held)
+	}
+}
+
+func (k *leaserKit) longestUnused(t *testing.T) {
+	if k.served == 1 {
+		t.Skip("this leaser serves one number")
+	}
+	l := k.open(t)
+	for _, g := range k.all(t, l) {
+		release(t, l, g, g.From)
+		<-time.After(time.Until(g.From))
+	}
+	seen := map[uint32]bool{}
+	for range k.served {
+		<-time.After(2 * time.Millisecond) // so that "longest" is not a tie
 		g := take(t, l, numbers)
 		seen[g.Worker] = true
 		release(t, l, g, g.From)
-		<-time.After(time.Millisecond) // so that "longest" is not a tie
 	}
-	if len(seen) == 1 {
-		t.Skip("this leaser serves one number")
-	}
-	if len(seen) != numbers {
-		t.Errorf("%d acquisitions used %d of %d numbers", numbers, len(seen), numbers)
+	if len(seen) != k.served {
+		t.Errorf("%d acquisitions used %d of %d numbers", k.served, len(seen), k.served)
 	}
 }
 
-func extends(t *testing.T, open func(t *testing.T) idgen.Leaser) {
-	t.Helper()
-	l := open(t)
+func (k *leaserKit) extends(t *testing.T) {
+	l := k.open(t)
 	g := take(t, l, numbers)
 	longer, err := l.Extend(t.Context(), g, g.Until.Add(window))
 	if err != nil {
@@ -166,9 +261,8 @@ func extends(t *testing.T, open func(t *testing.T) idgen.Leaser) {
 	}
 }
 
-func oldToken(t *testing.T, open func(t *testing.T) idgen.Leaser) {
-	t.Helper()
-	l := open(t)
+func (k *leaserKit) oldToken(t *testing.T) {
+	l := k.open(t)
 	g := take(t, l, numbers)
 	release(t, l, g, g.From.Add(window/2))
 	if _, err := l.Extend(t.Context(), g, g.Until.Add(time.Minute)); !errors.Is(err, idgen.ErrLeaseLost) {
@@ -186,30 +280,14 @@ func oldToken(t *testing.T, open func(t *testing.T) idgen.Leaser) {
 	}
 }
 
-func takeover(t *testing.T, open func(t *testing.T) idgen.Leaser) {
-	t.Helper()
-	l, other := open(t), open(t)
-	held := map[uint32]idgen.Grant{}
-	for range numbers { // all numbers, so that the next one has to be a takeover
-		g, err := l.Acquire(t.Context(), numbers, time.Now(), time.Now().Add(window))
-		if errors.Is(err, idgen.ErrNoWorker) {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		held[g.Worker] = g
-		t.Cleanup(func() { _ = l.Release(context.Background(), g, g.Until) })
-	}
-	if len(held) < numbers {
+func (k *leaserKit) takeover(t *testing.T) {
+	if k.served < numbers {
 		t.Skip("this leaser does not serve all numbers at once")
 	}
-	if _, err := other.Acquire(t.Context(), numbers, time.Now(), time.Now().Add(window)); err == nil {
-		for _, g := range held {
-			if time.Now().Before(g.Until) {
-				t.Fatal("a number was granted while all were held")
-			}
-		}
+	l, other := k.open(t), k.open(t)
+	held := map[uint32]idgen.Grant{}
+	for _, g := range k.all(t, l) {
+		held[g.Worker] = g
 	}
 	g := take(t, other, numbers)
 	before := held[g.Worker]
@@ -227,9 +305,8 @@ func takeover(t *testing.T, open func(t *testing.T) idgen.Leaser) {
 	}
 }
 
-func refusesWindows(t *testing.T, open func(t *testing.T) idgen.Leaser) {
-	t.Helper()
-	l, now := open(t), time.Now()
+func (k *leaserKit) refusesWindows(t *testing.T) {
+	l, now := k.open(t), time.Now()
 	for _, d := range []time.Duration{0, -time.Second, 24*time.Hour + time.Second} {
 		if g, err := l.Acquire(t.Context(), numbers, now, now.Add(d)); !errors.Is(err, idgen.ErrInvalid) {
 			t.Errorf("a window of %v: %+v, %v", d, g, err)
@@ -240,9 +317,8 @@ func refusesWindows(t *testing.T, open func(t *testing.T) idgen.Leaser) {
 	}
 }
 
-func badClock(t *testing.T, open func(t *testing.T) idgen.Leaser) {
-	t.Helper()
-	l := open(t)
+func (k *leaserKit) badClock(t *testing.T) {
+	l := k.open(t)
 	g := take(t, l, numbers)
 	year := time.Now().AddDate(1, 0, 0)
 	if long, err := l.Extend(t.Context(), g, year); err == nil && long.Until.After(time.Now().Add(48*time.Hour)) {
@@ -250,9 +326,8 @@ func badClock(t *testing.T, open func(t *testing.T) idgen.Leaser) {
 	}
 }
 
-func leaserObeysContext(t *testing.T, open func(t *testing.T) idgen.Leaser) {
-	t.Helper()
-	l := open(t)
+func (k *leaserKit) obeysContext(t *testing.T) {
+	l := k.open(t)
 	g := take(t, l, numbers)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -265,15 +340,15 @@ func leaserObeysContext(t *testing.T, open func(t *testing.T) idgen.Leaser) {
 }
 
 // neverShare lets many handles take and give back numbers, and checks all windows at the end.
-func neverShare(t *testing.T, open func(t *testing.T) idgen.Leaser) {
-	t.Helper()
+func (k *leaserKit) neverShare(t *testing.T) {
 	var mu sync.Mutex
 	windows := map[uint32][]idgen.Grant{}
 	var wg sync.WaitGroup
 	for i := range 2 * numbers {
-		l := open(t)
+		l := k.open(t)
 		wg.Go(func() {
-			for round := range 6 {
+			give := time.Now().Add(patience)
+			for round := 0; round < 4 && time.Now().Before(give); {
 				from := time.Now()
 				g, err := l.Acquire(t.Context(), numbers, from, from.Add(window))
 				if errors.Is(err, idgen.ErrNoWorker) {
@@ -284,6 +359,7 @@ func neverShare(t *testing.T, open func(t *testing.T) idgen.Leaser) {
 					t.Errorf("Acquire: %v", err)
 					return
 				}
+				round++
 				if longer, err := l.Extend(t.Context(), g, g.Until.Add(window/4)); err == nil {
 					g = longer
 				} else if !errors.Is(err, idgen.ErrLeaseLost) {
@@ -315,13 +391,12 @@ func neverShare(t *testing.T, open func(t *testing.T) idgen.Leaser) {
 	}
 }
 
-func servesSnowflake(t *testing.T, open func(t *testing.T) idgen.Leaser) {
-	t.Helper()
+func (k *leaserKit) servesSnowflake(t *testing.T) {
 	var g *idgen.Snowflake
 	give := time.Now().Add(patience)
 	for {
 		var err error
-		g, err = idgen.NewLeased(t.Context(), open(t), idgen.SnowflakeOptions{
+		g, err = idgen.NewLeased(t.Context(), k.open(t), idgen.SnowflakeOptions{
 			Layout: idgen.Layout{TimeBits: 41, WorkerBits: 2, SeqBits: 12}, TTL: 2 * time.Second, MaxWait: 10 * time.Second,
 		})
 		if err == nil {
