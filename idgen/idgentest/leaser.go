@@ -142,6 +142,7 @@ func release(t *testing.T, l idgen.Leaser, g idgen.Grant, used time.Time) {
 }
 
 func (k *leaserKit) asLongAsAsked(t *testing.T) {
+	t.Helper()
 	g := take(t, k.open(t), numbers)
 	if d := g.Until.Sub(g.From) - window; d > grain || d < -grain {
 		t.Errorf("a window of %v, asked for %v", g.Until.Sub(g.From), window)
@@ -149,6 +150,7 @@ func (k *leaserKit) asLongAsAsked(t *testing.T) {
 }
 
 func (k *leaserKit) windowsFollow(t *testing.T) {
+	t.Helper()
 	l := k.open(t)
 	last := map[uint32]idgen.Grant{}
 	used := map[uint32]time.Time{}
@@ -170,6 +172,7 @@ func (k *leaserKit) windowsFollow(t *testing.T) {
 
 // earlierClock asks with a clock that is a second behind: within every sensible skew, and before the last windows.
 func (k *leaserKit) earlierClock(t *testing.T) {
+	t.Helper()
 	l, used := k.open(t), map[uint32]time.Time{}
 	for _, g := range k.all(t, l) {
 		used[g.Worker] = g.From.Add(window / 4)
@@ -198,6 +201,7 @@ func (k *leaserKit) earlierClock(t *testing.T) {
 }
 
 func (k *leaserKit) twoNumbers(t *testing.T) {
+	t.Helper()
 	if k.served == 1 {
 		t.Skip("this leaser serves one number")
 	}
@@ -215,6 +219,7 @@ func (k *leaserKit) twoNumbers(t *testing.T) {
 }
 
 func (k *leaserKit) longestUnused(t *testing.T) {
+	t.Helper()
 	if k.served == 1 {
 		t.Skip("this leaser serves one number")
 	}
@@ -236,6 +241,7 @@ func (k *leaserKit) longestUnused(t *testing.T) {
 }
 
 func (k *leaserKit) extends(t *testing.T) {
+	t.Helper()
 	l := k.open(t)
 	g := take(t, l, numbers)
 	longer, err := l.Extend(t.Context(), g, g.Until.Add(window))
@@ -262,17 +268,18 @@ func (k *leaserKit) extends(t *testing.T) {
 }
 
 func (k *leaserKit) oldToken(t *testing.T) {
+	t.Helper()
 	l := k.open(t)
 	g := take(t, l, numbers)
 	release(t, l, g, g.From.Add(window/2))
-	if _, err := l.Extend(t.Context(), g, g.Until.Add(time.Minute)); !errors.Is(err, idgen.ErrLeaseLost) {
+	if _, err := l.Extend(t.Context(), g, g.Until.Add(window)); !errors.Is(err, idgen.ErrLeaseLost) {
 		t.Errorf("Extend after Release: %v", err)
 	}
 	if err := l.Release(t.Context(), g, g.From); !errors.Is(err, idgen.ErrLeaseLost) {
 		t.Errorf("second Release: %v", err)
 	}
 	never := idgen.Grant{Worker: numbers + 5, Token: 1, From: g.From, Until: g.Until}
-	if _, err := l.Extend(t.Context(), never, g.Until.Add(time.Minute)); !errors.Is(err, idgen.ErrLeaseLost) {
+	if _, err := l.Extend(t.Context(), never, g.Until.Add(window)); !errors.Is(err, idgen.ErrLeaseLost) {
 		t.Errorf("Extend of a grant that was never made: %v", err)
 	}
 	if err := l.Release(t.Context(), never, g.Until); !errors.Is(err, idgen.ErrLeaseLost) {
@@ -281,6 +288,7 @@ func (k *leaserKit) oldToken(t *testing.T) {
 }
 
 func (k *leaserKit) takeover(t *testing.T) {
+	t.Helper()
 	if k.served < numbers {
 		t.Skip("this leaser does not serve all numbers at once")
 	}
@@ -306,6 +314,7 @@ func (k *leaserKit) takeover(t *testing.T) {
 }
 
 func (k *leaserKit) refusesWindows(t *testing.T) {
+	t.Helper()
 	l, now := k.open(t), time.Now()
 	for _, d := range []time.Duration{0, -time.Second, 24*time.Hour + time.Second} {
 		if g, err := l.Acquire(t.Context(), numbers, now, now.Add(d)); !errors.Is(err, idgen.ErrInvalid) {
@@ -318,6 +327,7 @@ func (k *leaserKit) refusesWindows(t *testing.T) {
 }
 
 func (k *leaserKit) badClock(t *testing.T) {
+	t.Helper()
 	l := k.open(t)
 	g := take(t, l, numbers)
 	year := time.Now().AddDate(1, 0, 0)
@@ -327,6 +337,7 @@ func (k *leaserKit) badClock(t *testing.T) {
 }
 
 func (k *leaserKit) obeysContext(t *testing.T) {
+	t.Helper()
 	l := k.open(t)
 	g := take(t, l, numbers)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -341,6 +352,7 @@ func (k *leaserKit) obeysContext(t *testing.T) {
 
 // neverShare lets many handles take and give back numbers, and checks all windows at the end.
 func (k *leaserKit) neverShare(t *testing.T) {
+	t.Helper()
 	var mu sync.Mutex
 	windows := map[uint32][]idgen.Grant{}
 	var wg sync.WaitGroup
@@ -392,6 +404,7 @@ func (k *leaserKit) neverShare(t *testing.T) {
 }
 
 func (k *leaserKit) servesSnowflake(t *testing.T) {
+	t.Helper()
 	var g *idgen.Snowflake
 	give := time.Now().Add(patience)
 	for {
