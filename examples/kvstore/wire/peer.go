@@ -19,8 +19,8 @@ const redial = 20 * time.Millisecond
 // Peers are the connections to other nodes, one each, opened when first needed.
 type Peers struct {
 	dial Dial
-	mu   sync.Mutex // guards all
-	all  map[string]*peer
+	mu   sync.Mutex       // guards all
+	all  map[string]*peer // nil after Close
 }
 
 // NewPeers makes the connections of one node or client.
@@ -28,13 +28,10 @@ func NewPeers(dial Dial) *Peers { return &Peers{dial: dial, all: make(map[string
 
 // Call sends a request and waits for its answer, the end of the connection, or ctx.
 func (ps *Peers) Call(ctx context.Context, to string, m Message) (Message, error) {
-	ps.mu.Lock()
-	p := ps.all[to]
-	if p == nil {
-		p = &peer{id: to}
-		ps.all[to] = p
+	p, err := ps.peer(to)
+	if err != nil {
+		return Message{}, err
 	}
-	ps.mu.Unlock()
 	l, err := p.connected(ctx, ps.dial)
 	if err != nil {
 		return Message{}, err
@@ -42,16 +39,26 @@ func (ps *Peers) Call(ctx context.Context, to string, m Message) (Message, error
 	return l.call(ctx, m)
 }
 
-// Close ends all connections.
-func (ps *Peers) Close() {
+func (ps *Peers) peer(id string) (*peer, error) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	for _, p := range ps.all {
-		p.mu.Lock()
-		if p.link != nil {
-			p.link.end()
-		}
-		p.mu.Unlock()
+	if ps.all == nil {
+		return nil, net.ErrClosed
+	}
+	if ps.all[id] == nil {
+		ps.all[id] = &peer{id: id}
+	}
+	return ps.all[id], nil
+}
+
+// Close ends all connections; a later Call fails.
+func (ps *Peers) Close() {
+	ps.mu.Lock()
+	all := ps.all
+	ps.all = nil
+	ps.mu.Unlock()
+	for _, p := range all {
+		p.close()
 	}
 }
 
@@ -61,6 +68,16 @@ type peer struct {
 	link     *link
 	failedAt time.Time
 	failure  error
+	closed   bool
+}
+
+func (p *peer) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	if p.link != nil {
+		p.link.end()
+	}
 }
 
 func (p *peer) connected(ctx context.Context, dial Dial) (*link, error) {
@@ -68,6 +85,9 @@ func (p *peer) connected(ctx context.Context, dial Dial) (*link, error) {
 	defer p.mu.Unlock()
 	if p.link != nil && p.link.alive() {
 		return p.link, nil
+	}
+	if p.closed {
+		return nil, net.ErrClosed
 	}
 	if p.failure != nil && time.Since(p.failedAt) < redial {
 		return nil, p.failure
