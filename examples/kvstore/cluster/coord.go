@@ -17,7 +17,7 @@ import (
 
 const (
 	// patience bounds what a coordinator waits for one replica.
-	patience = 2 * time.Second
+	patience = 5 * time.Second
 	// changes bounds how often one operation starts again because the membership changed under it.
 	changes = 10
 )

@@ -12,9 +12,12 @@ import (
 // Dial connects to a node by its ID.
 type Dial func(ctx context.Context, to string) (net.Conn, error)
 
-// redial is how long a peer that could not be reached is left alone: without it every request to a dead node would wait for its
-// own refusal.
-const redial = 20 * time.Millisecond
+// A peer that could not be reached is left alone for aloof times as long as it took to find that out, at most restTime. A refusal
+// costs nothing, and the peer is tried again at once; silence costs seconds, and then not every request should wait for its own.
+const (
+	aloof    = 10
+	restTime = time.Second
+)
 
 // Peers are the connections to other nodes, one each, opened when first needed.
 type Peers struct {
@@ -63,12 +66,12 @@ func (ps *Peers) Close() {
 }
 
 type peer struct {
-	id       string
-	mu       sync.Mutex // held while dialling, so that one dial serves all who wait
-	link     *link
-	failedAt time.Time
-	failure  error
-	closed   bool
+	id      string
+	mu      sync.Mutex // held while dialling, so that one dial serves all who wait
+	link    *link
+	resting time.Time // no dial before
+	failure error
+	closed  bool
 }
 
 func (p *peer) close() {
@@ -89,12 +92,15 @@ func (p *peer) connected(ctx context.Context, dial Dial) (*link, error) {
 	if p.closed {
 		return nil, net.ErrClosed
 	}
-	if p.failure != nil && time.Since(p.failedAt) < redial {
+	began := time.Now()
+	if p.failure != nil && began.Before(p.resting) {
 		return nil, p.failure
 	}
 	conn, err := dial(ctx, p.id)
 	if err != nil {
-		p.failedAt, p.failure = time.Now(), fmt.Errorf("wire: node %s: %w", p.id, err)
+		took := time.Since(began)
+		p.resting = began.Add(took + min(aloof*took, restTime))
+		p.failure = fmt.Errorf("wire: node %s: %w", p.id, err)
 		return nil, p.failure
 	}
 	p.failure = nil
