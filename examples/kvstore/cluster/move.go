@@ -33,10 +33,15 @@ const pageBytes = 1 << 20
 func (n *Node) Join(ctx context.Context, seed member.View, me member.Node) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(n.ctx, cancel)() // a killed node stops joining
 	joined := make(chan error, 1)
 	n.tasks.Go(func() { joined <- n.join(ctx, seed, me) })
-	return <-joined
+	select {
+	case err := <-joined:
+		return err
+	case <-n.ctx.Done(): // killed
+		cancel()
+		return <-joined
+	}
 }
 
 func (n *Node) join(ctx context.Context, seed member.View, me member.Node) error {
