@@ -73,7 +73,7 @@
 //
 //  1. Identity. The same nodes and options give the same owners and the same Fingerprint in any process, order of
 //     insertion and history; a node that leaves and returns gets exactly its old ranges. The placement is
-//     published as number 1, with known answers in testdata, and will never change.
+//     published in PLACEMENT.md, with known answers in testdata, and will never change.
 //  2. Minimal movement, without a LoadFactor. A join moves keys only to the joiner, a leave only from the leaver,
 //     a change of weight only to or from that node. With n replicas each alters at most one member of a set.
 //  3. Bound. With LoadFactor f no node owns more than ceil(2⁶⁴·f·q/Q) tokens, of q points out of Q; exactly.

@@ -2,6 +2,7 @@ package hashring
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"slices"
@@ -199,5 +200,40 @@ func TestSlotMatchesRedisCluster(t *testing.T) {
 		if got := Slot(key); got != want {
 			t.Errorf("Slot(%q) = %d, want %d", key, got, want)
 		}
+	}
+}
+
+// TestPlacementPageAgreesWithTheKnownAnswers checks the table of PLACEMENT.md against the file.
+func TestPlacementPageAgreesWithTheKnownAnswers(t *testing.T) {
+	page, err := os.ReadFile("PLACEMENT.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := readKnownAnswers(t)
+	want := map[string]string{}
+	for _, p := range known.Positions {
+		want["pos "+strconv.Quote(p.Key)] = fmt.Sprintf("%016x", uint64(p.Pos))
+	}
+	for _, r := range known.Rings {
+		want["fingerprint of "+r.Name] = fmt.Sprintf("%016x", uint64(r.Fingerprint))
+		for key, order := range r.Orders {
+			want["order of "+strconv.Quote(key)+" in "+r.Name] = order
+		}
+		for id, points := range r.Points {
+			for i, p := range points {
+				want["point "+i+" of "+id+" in "+r.Name] = fmt.Sprintf("%016x", uint64(p))
+			}
+		}
+	}
+	_, table, _ := strings.Cut(string(page), "|---|---|\n")
+	rows := strings.Split(strings.TrimSpace(table), "\n")
+	for _, row := range rows {
+		cells := strings.Split(strings.Trim(row, "| "), " | ")
+		if len(cells) != 2 || want[cells[0]] != cells[1] {
+			t.Errorf("PLACEMENT.md says %q, the file %q", row, want[cells[0]])
+		}
+	}
+	if len(rows) < 20 {
+		t.Errorf("PLACEMENT.md has %d known answers", len(rows))
 	}
 }

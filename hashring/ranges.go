@@ -88,7 +88,6 @@ type sweep struct {
 	nodes int
 	n     int
 	own   int // position in p.own of the first point at or after the current token; len past the last
-	ring  int // the same in p.ring
 	buf   []uint32
 }
 
@@ -108,9 +107,6 @@ func (w *sweep) last() uint64 {
 func (w *sweep) skip(token uint64) {
 	for own := &w.p.own; w.own < own.len() && own.tokens[w.own] <= token; {
 		w.own++
-	}
-	for ring := &w.p.ring; w.ring < ring.len() && ring.tokens[w.ring] <= token; {
-		w.ring++
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sysblocks/sysblocks/benchmarks/internal/bloomrows"
 	"github.com/sysblocks/sysblocks/benchmarks/internal/harness"
 	"github.com/sysblocks/sysblocks/benchmarks/internal/hashringrows"
 )
@@ -33,6 +34,7 @@ type suite func(quick bool) ([]harness.Row, error)
 
 // suites has one line per package.
 var suites = map[string]suite{ //nolint:gochecknoglobals // a table that is never written
+	"bloom":    bloomrows.Rows,
 	"hashring": hashringrows.Rows,
 }
 
