@@ -33,7 +33,7 @@ func (c *config) claims() []claim.Claim {
 					f.Is("moved-elsewhere", 0) && f.Is("left-behind", 0) && f.AtMost("moved-share", f["bound"]) && f.AtMost("copied-share", f["bound"])
 			},
 			ControlText: "placement by modulo",
-			Control:     c.modulo, Breaks: func(f claim.Facts) bool { return f.Over("moved-share", 0.7) && f.Over("moved-elsewhere", 0) },
+			Control:     c.modulo, Breaks: func(f claim.Facts) bool { return f.Over("moved-share", f["bound"]) },
 			Show: []string{"keys", "load", "failed", "stale", "lost", "listed", "moved", "moved-elsewhere", "left-behind", "moved-share", "copied-share", "bound"},
 		},
 		{

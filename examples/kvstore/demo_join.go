@@ -47,8 +47,9 @@ func (c *config) joined(ctx context.Context, env claim.Env) (claim.Facts, error)
 		if err != nil {
 			return nil, err
 		}
-		lost, err := w.Lost(ctx, workers, func(i, n int) { env.Note("d: read %d of %d keys", i, n) })
+		// First look, then read: reads repair, and would bring the joiner what the join has left out.
 		facts := c.compare(nodes, keys, joiner.ID, hashring.Change[string]{Old: before, New: after})
+		lost, err := w.Lost(ctx, workers, func(i, n int) { env.Note("d: read %d of %d keys", i, n) })
 		maps.Copy(facts, load)
 		facts["failed"], facts["lost"] = float64(w.Failed()), float64(lost)
 		return facts, err

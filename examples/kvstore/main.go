@@ -1,7 +1,8 @@
 // Command kvstore is a replicated key-value store with a file system on top: five nodes in one process, which it kills, lets
 // catch up and joins by a sixth, while it counts what is lost.
 //
-// Read main.go, web.go and files.go first, then cluster/coord.go: there a write becomes three.
+// Read demo.go first for what is claimed, then follow a request: web.go, wire/client.go, cluster/coord.go, where a write becomes
+// three, cluster/node.go, storage/store.go. README.md has the map.
 package main
 
 import (

@@ -145,28 +145,33 @@ func (n *Network) listen(host string) *listener {
 
 // Dial connects two hosts. It waits until the listener accepts or ctx ends.
 func (n *Network) Dial(ctx context.Context, from, to string) (net.Conn, error) {
-	n.mu.Lock()
-	l := n.listeners[to]
-	cut := n.side[from] != n.side[to]
-	n.mu.Unlock()
-	switch {
-	case cut:
-		return nil, fmt.Errorf("%w: %s from %s", ErrUnreachable, to, from)
-	case l == nil:
-		return nil, fmt.Errorf("%w: %s", ErrRefused, to)
-	}
-	near, far := net.Pipe()
-	a, b := newConn(n, near, from, to), newConn(n, far, to, from)
-	n.mu.Lock()
-	n.conns[a], n.conns[b] = struct{}{}, struct{}{}
-	n.mu.Unlock()
-	err := l.offer(ctx, b)
+	l, a, b, err := n.connect(from, to)
 	if err != nil {
+		return nil, err
+	}
+	if err := l.offer(ctx, b); err != nil {
 		a.breakOff()
 		b.breakOff()
 		return nil, err
 	}
 	return a, nil
+}
+
+// connect makes both ends, under the same lock as it looks for faults: no connection slips through one that begins meanwhile.
+func (n *Network) connect(from, to string) (l *listener, a, b *conn, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	l = n.listeners[to]
+	switch {
+	case n.side[from] != n.side[to]:
+		return nil, nil, nil, fmt.Errorf("%w: %s from %s", ErrUnreachable, to, from)
+	case l == nil:
+		return nil, nil, nil, fmt.Errorf("%w: %s", ErrRefused, to)
+	}
+	near, far := net.Pipe()
+	a, b = newConn(n, near, from, to), newConn(n, far, to, from)
+	n.conns[a], n.conns[b] = struct{}{}, struct{}{}
+	return l, a, b, nil
 }
 
 // fate draws what happens to one write.

@@ -17,7 +17,7 @@ import (
 
 const (
 	// patience bounds what a coordinator waits for one replica.
-	patience = 2 * time.Second
+	patience = 5 * time.Second
 	// changes bounds how often one operation starts again because the membership changed under it.
 	changes = 10
 )
@@ -77,7 +77,7 @@ func (n *Node) repair(ctx context.Context, v *member.Rings, got []reply) {
 	}
 }
 
-// keys lists keys by prefix. It needs every key's replicas but N-R at most, so it asks all nodes and lets N-R fail.
+// keys lists keys by prefix. All nodes are asked and N-R may fail: of the N replicas of any key, R have answered then.
 func (n *Node) keys(ctx context.Context, prefix, after string) (page []storage.Entry, err error) {
 	err = n.retry(func(v *member.Rings) error {
 		var all []string

@@ -21,16 +21,30 @@ const pageBytes = 1 << 20
 // Join brings this node into a running cluster, in three steps:
 //
 //	announce  epoch e+1: Old and New differ; every operation needs a quorum in both
-//	stream    copy exactly the ranges that the ring's plan says this node gains, from R replicas each
+//	stream    copy exactly the ranges that the ring's plan says this node gains, from a quorum of replicas each
 //	drop      epoch e+2: only New counts; every node forgets what now lives elsewhere
 //
 // No step has to reach every node. A replica serves only its own epoch, so an operation of an older one fails on any replica that
-// both have in common, and starts again: that is the fence. R sources instead of one, because a single replica may have missed a
-// write that was acknowledged, while R replicas cannot all have.
+// both have in common, and starts again: that is the fence. A quorum of sources instead of one, because a single replica may have
+// missed a write that was acknowledged, while a quorum cannot all have (Quorum.sources).
 //
 // Two joins at once would announce two views of one epoch; agreeing on an order needs consensus, which is not part of this
 // program. A join that failed half-way leaves the cluster working under both sets, and is continued by calling Join again.
 func (n *Node) Join(ctx context.Context, seed member.View, me member.Node) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	joined := make(chan error, 1)
+	n.tasks.Go(func() { joined <- n.join(ctx, seed, me) })
+	select {
+	case err := <-joined:
+		return err
+	case <-n.ctx.Done(): // killed
+		cancel()
+		return <-joined
+	}
+}
+
+func (n *Node) join(ctx context.Context, seed member.View, me member.Node) error {
 	both := seed
 	if !seed.Moving() {
 		both = member.View{Epoch: seed.Epoch + 1, Old: seed.New, New: append(slices.Clone(seed.New), me)}
@@ -86,22 +100,23 @@ func (n *Node) stream(ctx context.Context, v *member.Rings) error {
 	}
 }
 
-// plan says from whom to pull which ranges: each range that the ring lists as gained by this node, from R of its old replicas.
+// plan says from whom to pull which ranges: each range that the ring lists as gained by this node, from a quorum of its old
+// replicas.
 func (n *Node) plan(v *member.Rings, away []string) (map[string][]hashring.Range, error) {
-	plan := make(map[string][]hashring.Range)
+	plan, need := make(map[string][]hashring.Range), n.quorum.sources()
 	for move := range (hashring.Change[string]{Old: v.Before, New: v.After}).Moves(n.quorum.N) {
 		if !slices.ContainsFunc(move.Gained(), func(g hashring.Node[string]) bool { return g.ID == n.id }) {
 			continue
 		}
 		sources := 0
 		for _, source := range move.Old {
-			if sources < n.quorum.R && !slices.Contains(away, source.ID) {
+			if sources < need && !slices.Contains(away, source.ID) {
 				plan[source.ID] = append(plan[source.ID], move.Range)
 				sources++
 			}
 		}
-		if sources < n.quorum.R {
-			return nil, fmt.Errorf("%w: a range has %d of %d sources", wire.ErrUnavailable, sources, n.quorum.R)
+		if sources < need {
+			return nil, fmt.Errorf("%w: a range has %d of %d sources", wire.ErrUnavailable, sources, need)
 		}
 	}
 	return plan, nil

@@ -27,6 +27,10 @@ import (
 // read asks and those that took the newest write have one in common.
 type Quorum struct{ N, W, R int }
 
+// sources is the number of old replicas from which a joiner copies. R of them have every acknowledged write. N-R+1 of them leave too
+// few for a read of the old epoch, since a replica that has answered the joiner knows the new one; N-W+1 likewise for a write.
+func (q Quorum) sources() int { return max(q.R, q.N-q.R+1, q.N-q.W+1) }
+
 // Node is one machine: it stores its share of the entries, and coordinates the operations of the clients that call it.
 type Node struct {
 	id     string

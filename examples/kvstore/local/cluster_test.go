@@ -243,6 +243,20 @@ func TestAJoinCopiesFromAQuorum(t *testing.T) {
 	}
 }
 
+// TestAJoinFencesSmallReadQuorums has R=1: a single replica that missed the join must not answer reads of the old epoch.
+func TestAJoinFencesSmallReadQuorums(t *testing.T) {
+	c, err := Run(t.TempDir(), cluster.Quorum{N: 3, W: 3, R: 1}, Names(5), 1)
+	ok(t, err)
+	defer func() { ok(t, c.Close()) }()
+	client := c.Client()
+	ok(t, client.Put(t.Context(), "k", []byte("1")), c.Kill("n3"))
+	if err := c.Join(t.Context(), Names(6)[5]); !errors.Is(err, wire.ErrUnavailable) {
+		t.Errorf("joined without n3, which could answer alone: %v", err)
+	}
+	ok(t, c.Restart("n3"), c.Join(t.Context(), Names(6)[5]), client.Put(t.Context(), "k", []byte("2")))
+	want(t, client, "k", "2")
+}
+
 func TestANodeThatWasAwayDuringAJoinLearnsOfItAndDrops(t *testing.T) {
 	c, client := start(t, t.TempDir())
 	var keys []string
@@ -252,6 +266,9 @@ func TestANodeThatWasAwayDuringAJoinLearnsOfItAndDrops(t *testing.T) {
 	}
 	eventually(t, "n3 has its share", func() bool { return c.Up()["n3"].Stats().Entries == 300 }) // the only one in its zone
 	ok(t, c.Kill("n3"), c.Join(t.Context(), Names(6)[5]), c.Restart("n3"))
+	behind := wire.NewClient([]string{"n3"}, c.dial("client")) // it coordinates by its old view, and has to learn on the way
+	defer behind.Close()
+	ok(t, behind.Put(t.Context(), "k0", []byte("v")))
 	for _, key := range keys {
 		want(t, client, key, "v")
 	}

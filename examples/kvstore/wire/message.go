@@ -54,9 +54,9 @@ const (
 
 // A Message is one frame, in both directions:
 //
-//	length of the rest, 4 bytes │ request number, 8 │ kind, 1 │ epoch of the sender, 8 │ body
+//	length of the rest, 4 bytes │ request number, 8 │ kind, 1 │ epoch, 8 │ body
 //
-// A reply carries the number of its request, so that many requests share one connection and are answered in any order.
+// The epoch is that of the view under which a fenced request is made, or of the view in a Stale answer. A reply carries the number of its request, so that many requests share one connection and are answered in any order.
 type Message struct {
 	Number uint64
 	Kind   Kind

@@ -12,15 +12,18 @@ import (
 // Dial connects to a node by its ID.
 type Dial func(ctx context.Context, to string) (net.Conn, error)
 
-// redial is how long a peer that could not be reached is left alone: without it every request to a dead node would wait for its
-// own refusal.
-const redial = 20 * time.Millisecond
+// A peer that could not be reached is left alone for aloof times as long as it took to find that out, at most restTime. A refusal
+// costs nothing, and the peer is tried again at once; silence costs seconds, and then not every request should wait for its own.
+const (
+	aloof    = 10
+	restTime = time.Second
+)
 
 // Peers are the connections to other nodes, one each, opened when first needed.
 type Peers struct {
 	dial Dial
-	mu   sync.Mutex // guards all
-	all  map[string]*peer
+	mu   sync.Mutex       // guards all
+	all  map[string]*peer // nil after Close
 }
 
 // NewPeers makes the connections of one node or client.
@@ -28,13 +31,10 @@ func NewPeers(dial Dial) *Peers { return &Peers{dial: dial, all: make(map[string
 
 // Call sends a request and waits for its answer, the end of the connection, or ctx.
 func (ps *Peers) Call(ctx context.Context, to string, m Message) (Message, error) {
-	ps.mu.Lock()
-	p := ps.all[to]
-	if p == nil {
-		p = &peer{id: to}
-		ps.all[to] = p
+	p, err := ps.peer(to)
+	if err != nil {
+		return Message{}, err
 	}
-	ps.mu.Unlock()
 	l, err := p.connected(ctx, ps.dial)
 	if err != nil {
 		return Message{}, err
@@ -42,25 +42,45 @@ func (ps *Peers) Call(ctx context.Context, to string, m Message) (Message, error
 	return l.call(ctx, m)
 }
 
-// Close ends all connections.
-func (ps *Peers) Close() {
+func (ps *Peers) peer(id string) (*peer, error) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	for _, p := range ps.all {
-		p.mu.Lock()
-		if p.link != nil {
-			p.link.end()
-		}
-		p.mu.Unlock()
+	if ps.all == nil {
+		return nil, net.ErrClosed
+	}
+	if ps.all[id] == nil {
+		ps.all[id] = &peer{id: id}
+	}
+	return ps.all[id], nil
+}
+
+// Close ends all connections; a later Call fails.
+func (ps *Peers) Close() {
+	ps.mu.Lock()
+	all := ps.all
+	ps.all = nil
+	ps.mu.Unlock()
+	for _, p := range all {
+		p.close()
 	}
 }
 
 type peer struct {
-	id       string
-	mu       sync.Mutex // held while dialling, so that one dial serves all who wait
-	link     *link
-	failedAt time.Time
-	failure  error
+	id      string
+	mu      sync.Mutex // held while dialling, so that one dial serves all who wait
+	link    *link
+	resting time.Time // no dial before
+	failure error
+	closed  bool
+}
+
+func (p *peer) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	if p.link != nil {
+		p.link.end()
+	}
 }
 
 func (p *peer) connected(ctx context.Context, dial Dial) (*link, error) {
@@ -69,12 +89,18 @@ func (p *peer) connected(ctx context.Context, dial Dial) (*link, error) {
 	if p.link != nil && p.link.alive() {
 		return p.link, nil
 	}
-	if p.failure != nil && time.Since(p.failedAt) < redial {
+	if p.closed {
+		return nil, net.ErrClosed
+	}
+	began := time.Now()
+	if p.failure != nil && began.Before(p.resting) {
 		return nil, p.failure
 	}
 	conn, err := dial(ctx, p.id)
 	if err != nil {
-		p.failedAt, p.failure = time.Now(), fmt.Errorf("wire: node %s: %w", p.id, err)
+		took := time.Since(began)
+		p.resting = began.Add(took + min(aloof*took, restTime))
+		p.failure = fmt.Errorf("wire: node %s: %w", p.id, err)
 		return nil, p.failure
 	}
 	p.failure = nil

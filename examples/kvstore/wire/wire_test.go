@@ -155,16 +155,41 @@ func TestEveryCallerLearnsThatTheConnectionBroke(t *testing.T) {
 		callers.Wait()
 		stop()
 		server.Wait()
-		start := time.Now()
-		for range 1000 { // a dead node is not dialled for each request
-			if _, err := peers.Call(t.Context(), "b", Message{Kind: Get}); !errors.Is(err, fakenet.ErrRefused) {
-				t.Fatalf("got %v", err)
-			}
+		if _, err := peers.Call(t.Context(), "b", Message{Kind: Get}); !errors.Is(err, fakenet.ErrRefused) {
+			t.Fatalf("got %v", err)
 		}
-		if time.Since(start) > 0 {
-			t.Error("a refusal took time")
+		peers.Close()
+		if _, err := peers.Call(t.Context(), "b", Message{Kind: Get}); !errors.Is(err, net.ErrClosed) {
+			t.Fatalf("got %v", err)
 		}
 	})
+}
+
+func TestAMutePeerIsNotDialledForEachRequestARefusingOneIs(t *testing.T) {
+	for name, c := range map[string]struct {
+		takes time.Duration
+		dials int // in 100 requests, half a second apart
+	}{"refuses": {0, 100}, "slow": {10 * time.Millisecond, 100}, "mute": {5 * time.Second, 50}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				dials := 0
+				peers := NewPeers(func(context.Context, string) (net.Conn, error) {
+					dials++
+					<-time.After(c.takes)
+					return nil, fakenet.ErrRefused
+				})
+				for range 100 {
+					if _, err := peers.Call(t.Context(), "b", Message{Kind: Get}); !errors.Is(err, fakenet.ErrRefused) {
+						t.Fatalf("got %v", err)
+					}
+					<-time.After(time.Second / 2)
+				}
+				if dials != c.dials {
+					t.Errorf("%d dials", dials)
+				}
+			})
+		})
+	}
 }
 
 func TestCallObeysItsContext(t *testing.T) {
