@@ -92,7 +92,7 @@ func testPart(blocks []block, s shape, dst []bool, places *[chunk]uint64, part [
 			dst[j] = two(x)&^at(b, x>>12&1)|two(x>>16)&^at(b, 2|x>>28&1)|
 				two(x>>32)&^at(b, 4|x>>44&1)|two(x>>48)&^at(b, 6|x>>60&1) == 0
 		}
-	default:
+	case shapeNone, shape2x2, shape2x4, shape2x5, shape4x1, shape4x3, shape4x4, shape8x1, shape8x2:
 		for j, k := range part {
 			dst[j] = test(&blocks[places[j&(chunk-1)]], s, k.h)
 		}

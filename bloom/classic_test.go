@@ -16,10 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func newClassic(t testing.TB, capacity uint64, rate float64) *Classic {
-	t.Helper()
+func newClassic(tb testing.TB, capacity uint64, rate float64) *Classic {
+	tb.Helper()
 	c, err := NewClassic(capacity, rate, Options{})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return c
 }
 

@@ -10,10 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func newFilter(t testing.TB, capacity uint64, rate float64, o Options) *Filter {
-	t.Helper()
+func newFilter(tb testing.TB, capacity uint64, rate float64, o Options) *Filter {
+	tb.Helper()
 	f, err := New(capacity, rate, o)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return f
 }
 
@@ -75,6 +75,7 @@ func TestRandomProgramsNeverForget(t *testing.T) {
 }
 
 func randomProgram(t *testing.T, seed uint64) {
+	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 99))
 	s := allShapes()[rng.IntN(10)]
 	l := geometry(s, 1+rng.Uint64N(40))

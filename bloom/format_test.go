@@ -54,10 +54,10 @@ func rehash(b []byte) []byte {
 	return b
 }
 
-func marshaled(t testing.TB) []byte {
-	t.Helper()
+func marshaled(tb testing.TB) []byte {
+	tb.Helper()
 	b, err := goldenFilter(shape2x3).MarshalBinary()
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return b
 }
 

@@ -15,6 +15,7 @@ func known(err error) bool {
 }
 
 func seeds(f *testing.F) {
+	f.Helper()
 	for _, s := range allShapes() {
 		b, err := goldenFilter(s).MarshalBinary()
 		require.NoError(f, err)

@@ -25,8 +25,10 @@ const (
 	shape4x4
 	shape8x1
 	shape8x2
-	shapeEnd
 )
+
+// shapeEnd follows the last shape.
+const shapeEnd = 11
 
 // shapeOf returns the shape of g words and p bits, or shapeNone when the pair is not one of the ten that exist.
 func shapeOf(g, p int) shape {
@@ -81,6 +83,8 @@ func at(b *block, c uint64) uint64 { return atomic.LoadUint64(&b[c&7]) }
 func test(b *block, s shape, h uint64) bool {
 	x := mix(h)
 	switch s {
+	case shapeNone:
+		return false
 	case shape2x2:
 		return two(x)&^at(b, x>>12&3)|two(x>>32)&^at(b, 4|x>>44&3) == 0
 	case shape2x3:
@@ -127,6 +131,7 @@ func set(b *block, c, m uint64) {
 func add(b *block, s shape, h uint64) {
 	x := mix(h)
 	switch s {
+	case shapeNone:
 	case shape2x2:
 		set(b, x>>12&3, two(x))
 		set(b, 4|x>>44&3, two(x>>32))
@@ -177,6 +182,7 @@ func add(b *block, s shape, h uint64) {
 func addPlain(b *block, s shape, h uint64) {
 	x := mix(h)
 	switch s {
+	case shapeNone:
 	case shape2x2:
 		b[x>>12&3] |= two(x)
 		b[4|x>>44&3] |= two(x >> 32)

@@ -94,9 +94,8 @@ func (s *Scalable) list() []*Filter {
 // Test reports whether k may be in the filter. False means certainly absent. It takes no lock. The newest stage, which
 // holds half of the keys, is asked first.
 func (s *Scalable) Test(k Key) bool {
-	stages := s.list()
-	for i := len(stages) - 1; i >= 0; i-- {
-		if stages[i].Test(k) {
+	for _, f := range slices.Backward(s.list()) {
+		if f.Test(k) {
 			return true
 		}
 	}

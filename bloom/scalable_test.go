@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func newScalable(t testing.TB, capacity uint64, rate float64, o Options) *Scalable {
-	t.Helper()
+func newScalable(tb testing.TB, capacity uint64, rate float64, o Options) *Scalable {
+	tb.Helper()
 	s, err := NewScalable(capacity, rate, o)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return s
 }
 

@@ -5,15 +5,16 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-func newSplitBlock(t testing.TB, capacity uint64, rate float64, o Options) *SplitBlock {
-	t.Helper()
+func newSplitBlock(tb testing.TB, capacity uint64, rate float64, o Options) *SplitBlock {
+	tb.Helper()
 	s, err := NewSplitBlock(capacity, rate, o)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return s
 }
 
@@ -182,9 +183,9 @@ func TestParquetHeaderOfOtherKinds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h, err := hex.DecodeString(c.header)
 			require.NoError(t, err)
-			b := append(h, body...)
-			if c.header == "" {
-				b = nil
+			var b []byte
+			if c.header != "" {
+				b = slices.Concat(h, body)
 			}
 			s, n, err := ParseParquet(b)
 			require.ErrorIs(t, err, c.want)

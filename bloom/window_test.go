@@ -14,10 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func newWindow(t testing.TB, capacity uint64, rate float64, span time.Duration) *Window {
-	t.Helper()
+func newWindow(tb testing.TB, capacity uint64, rate float64, span time.Duration) *Window {
+	tb.Helper()
 	w, err := NewWindow(capacity, rate, span, Options{})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return w
 }
 

@@ -17,10 +17,10 @@ import (
 	"github.com/sysblocks/sysblocks/bloom"
 )
 
-func newFilter(t testing.TB, m *memory, capacity uint64, rate float64, o Options) *Filter {
-	t.Helper()
-	f, err := New(t.Context(), m.Do, "f", capacity, rate, o)
-	require.NoError(t, err)
+func newFilter(tb testing.TB, m *memory, capacity uint64, rate float64, o Options) *Filter {
+	tb.Helper()
+	f, err := New(tb.Context(), m.Do, "f", capacity, rate, o)
+	require.NoError(tb, err)
 	return f
 }
 
@@ -367,7 +367,7 @@ func TestScriptIsSentOnceByText(t *testing.T) {
 		name := args[0].(string)
 		sent = append(sent, name)
 		if name == "EVALSHA" && !known {
-			return reply{nil, errors.New("NOSCRIPT No matching script.")}
+			return reply{nil, errors.New("NOSCRIPT No matching script")}
 		}
 		known = true
 		for _, key := range args[3:9] {

@@ -43,7 +43,7 @@ func (f *Filter) Load(ctx context.Context) (*bloom.Filter, error) {
 
 // stream presents the filter on the server in the format that bloom.Read reads.
 type stream struct {
-	ctx    context.Context //nolint:containedctx // lives for one call of Load, behind io.Reader
+	ctx    context.Context // lives for one call of Load, behind io.Reader
 	f      *Filter
 	buf    []byte
 	shard  uint64
@@ -120,7 +120,7 @@ func (f *Filter) Save(ctx context.Context, g *bloom.Filter) error {
 
 // shardWriter cuts a serialized filter into shards.
 type shardWriter struct {
-	ctx   context.Context //nolint:containedctx // lives for one call of Save, behind io.Writer
+	ctx   context.Context // lives for one call of Save, behind io.Writer
 	f     *Filter
 	skip  int // bytes of the header still to come
 	buf   []byte

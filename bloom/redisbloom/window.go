@@ -2,7 +2,7 @@ package redisbloom
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // the protocol names scripts by SHA-1
+	"crypto/sha1" // the protocol names scripts by SHA-1
 	"encoding/hex"
 	"fmt"
 	"strconv"
@@ -55,7 +55,7 @@ func NewWindow[R Reply](do func(ctx context.Context, args ...any) R, name string
 		return nil, err
 	}
 	slice := int64((span-1)/(windowSlices*time.Millisecond)) + 1
-	sum := sha1.Sum([]byte(windowScript)) //nolint:gosec // see above
+	sum := sha1.Sum([]byte(windowScript))
 	return &Window{
 		do: connect(do), layout: l, slice: slice, sha: hex.EncodeToString(sum[:]),
 		place: place{

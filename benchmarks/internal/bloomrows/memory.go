@@ -19,52 +19,8 @@ func memoryRows(quick bool) []harness.Row {
 	}
 	var rows []harness.Row
 	for _, c := range []struct{ rate, target float64 }{{1e-2, 1 / 0.94}, {1e-3, 1 / 0.94}, {1e-4, 1 / 0.91}} {
-		rate := c.rate
-		rows = append(rows, harness.Row{
-			Workload: fmt.Sprintf("bits per key, %v asked", rate), Unit: "bits/key",
-			Ours: figure("bloom", func() (float64, error) {
-				l, err := ours.Plan(n, rate)
-				return float64(l.Bytes()*8) / float64(n), err
-			}),
-			Peers: []harness.Contender{figure("blobloom", func() (float64, error) {
-				return float64(blob(n, rate).NumBits()) / float64(n), nil
-			})},
-			Target: harness.AtLeast(c.target),
-		}, harness.Row{
-			Workload: fmt.Sprintf("bits per key, %v asked, k misses or static", rate), Unit: "bits/key",
-			Ours: figure("bloom", func() (float64, error) {
-				l, err := ours.Plan(n, rate)
-				return float64(l.Bytes()*8) / float64(n), err
-			}),
-			Peers: []harness.Contender{
-				figure("bits-and-blooms", func() (float64, error) {
-					m, _ := bloom.EstimateParameters(uint(n), rate)
-					return float64(m) / float64(n), nil
-				}),
-			},
-			Target: harness.Report(),
-		}, harness.Row{
-			Workload: fmt.Sprintf("measured rate / rate asked, %v", rate), Unit: "x",
-			Ours: figure("bloom", func() (float64, error) {
-				f, err := ours.New(n, rate, ours.Options{})
-				if err != nil {
-					return 0, err
-				}
-				for i := range n {
-					f.Add(ours.Uint64(i))
-				}
-				return measured(n, func(k ours.Key) bool { return f.Test(k) }) / rate, nil
-			}),
-			Peers: []harness.Contender{figure("blobloom", func() (float64, error) {
-				f := blob(n, rate)
-				for i := range n {
-					f.Add(ours.Uint64(i).Hash())
-				}
-				return measured(n, func(k ours.Key) bool { return f.Has(k.Hash()) }) / rate, nil
-			})},
-			// Four standard deviations of 2,000,000 probes at 1e-4, where there are 200 hits.
-			Target: harness.Limit(1.02 + 4*0.0707*scale(rate)),
-		})
+		rows = append(rows, sizeRows(n, c.rate, c.target)...)
+		rows = append(rows, rateRow(n, c.rate))
 	}
 	rows[1].Peers = append(rows[1].Peers, figure("xorfilter BinaryFuse8 (0.4 %)", func() (float64, error) {
 		keys := make([]uint64, n)
@@ -78,6 +34,57 @@ func memoryRows(quick bool) []harness.Row {
 		return float64(len(f.Fingerprints)*8) / float64(n), nil
 	}))
 	return rows
+}
+
+// sizeRows are the bits that a capacity and a rate take.
+func sizeRows(n uint64, rate, target float64) []harness.Row {
+	bloomSize := figure("bloom", func() (float64, error) {
+		l, err := ours.Plan(n, rate)
+		return float64(l.Bytes()*8) / float64(n), err
+	})
+	return []harness.Row{
+		{
+			Workload: fmt.Sprintf("bits per key, %v asked", rate), Unit: "bits/key", Ours: bloomSize,
+			Peers: []harness.Contender{figure("blobloom", func() (float64, error) {
+				return float64(blob(n, rate).NumBits()) / float64(n), nil
+			})},
+			Target: harness.AtLeast(target),
+		},
+		{
+			Workload: fmt.Sprintf("bits per key, %v asked, k misses or static", rate), Unit: "bits/key", Ours: bloomSize,
+			Peers: []harness.Contender{figure("bits-and-blooms", func() (float64, error) {
+				m, _ := bloom.EstimateParameters(uint(n), rate)
+				return float64(m) / float64(n), nil
+			})},
+			Target: harness.Report(),
+		},
+	}
+}
+
+// rateRow is the rate that comes out, as a multiple of what was asked.
+func rateRow(n uint64, rate float64) harness.Row {
+	return harness.Row{
+		Workload: fmt.Sprintf("measured rate / rate asked, %v", rate), Unit: "x",
+		Ours: figure("bloom", func() (float64, error) {
+			f, err := ours.New(n, rate, ours.Options{})
+			if err != nil {
+				return 0, err
+			}
+			for i := range n {
+				f.Add(ours.Uint64(i))
+			}
+			return measured(n, f.Test) / rate, nil
+		}),
+		Peers: []harness.Contender{figure("blobloom", func() (float64, error) {
+			f := blob(n, rate)
+			for i := range n {
+				f.Add(ours.Uint64(i).Hash())
+			}
+			return measured(n, func(k ours.Key) bool { return f.Has(k.Hash()) }) / rate, nil
+		})},
+		// Four standard deviations of 2,000,000 probes: at 1e-4 there are 200 hits.
+		Target: harness.Limit(1.02 + 4*0.0707*scale(rate)),
+	}
 }
 
 // scale is the relative sampling error of a rate against that of 1e-4.

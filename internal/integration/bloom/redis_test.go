@@ -19,21 +19,21 @@ import (
 	"github.com/sysblocks/sysblocks/internal/integration/servers"
 )
 
-func client(t testing.TB, s *servers.Server) *redis.Client {
-	t.Helper()
+func client(tb testing.TB, s *servers.Server) *redis.Client {
+	tb.Helper()
 	c := redis.NewClient(&redis.Options{Addr: s.Addr, MaxRetries: -1})
-	t.Cleanup(func() { _ = c.Close() })
+	tb.Cleanup(func() { _ = c.Close() })
 	return c
 }
 
-func cluster(t testing.TB) *redis.ClusterClient {
-	t.Helper()
+func cluster(tb testing.TB) *redis.ClusterClient {
+	tb.Helper()
 	var addrs []string
-	for _, s := range servers.RedisCluster(t, 3) {
+	for _, s := range servers.RedisCluster(tb, 3) {
 		addrs = append(addrs, s.Addr)
 	}
 	c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs})
-	t.Cleanup(func() { _ = c.Close() })
+	tb.Cleanup(func() { _ = c.Close() })
 	return c
 }
 
