@@ -27,6 +27,7 @@ import (
 	"github.com/sysblocks/sysblocks/benchmarks/internal/bloomrows"
 	"github.com/sysblocks/sysblocks/benchmarks/internal/harness"
 	"github.com/sysblocks/sysblocks/benchmarks/internal/hashringrows"
+	"github.com/sysblocks/sysblocks/benchmarks/internal/idgenrows"
 )
 
 // suite returns the rows of a package; quick shrinks the data.
@@ -36,6 +37,7 @@ type suite func(quick bool) ([]harness.Row, error)
 var suites = map[string]suite{ //nolint:gochecknoglobals // a table that is never written
 	"bloom":    bloomrows.Rows,
 	"hashring": hashringrows.Rows,
+	"idgen":    idgenrows.Rows,
 }
 
 func main() {
