@@ -1,0 +1,2 @@
+// Package ratelimit decides who may proceed, now or when.
+package ratelimit
