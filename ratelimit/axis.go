@@ -44,8 +44,8 @@ type axis struct {
 	prev   *earlier
 	// inverse is 1/token, or 0 for Unlimited; it only ranks buckets by tokens used.
 	inverse float64
-	limit  Limit
-	name   string
+	limit   Limit
+	name    string
 }
 
 // earlier is the axis that an axis replaced at time at. States at or below the axis' floor are read through it.

@@ -80,7 +80,7 @@ func (m *model) fits(n int64, slack bool) bool {
 			continue
 		}
 		need := new(big.Rat).Add(m.used[i], num(n))
-		if slack && m.used[i].Sign() > 0 {
+		if slack {
 			need.Add(need, m.eps[i])
 		}
 		if need.Cmp(num(l.burst())) > 0 {
