@@ -280,6 +280,9 @@ func (a *axis) until(used, left uint64, e int64) time.Duration {
 	if used <= left {
 		return 0
 	}
+	if a.c == 1 {
+		return time.Duration(min(used-left, math.MaxInt64))
+	}
 	if a.c != 0 { // v is exact: no need to start from t0
 		return time.Duration(min((used-left+a.c-1)/a.c, math.MaxInt64))
 	}

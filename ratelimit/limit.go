@@ -85,7 +85,7 @@ func simplest(r float64) (count int64, per time.Duration) {
 	x := new(big.Rat)
 	x.SetFloat64(r)
 	x.Quo(x, new(big.Rat).SetInt64(1e9))
-	tolerance := new(big.Rat).Mul(x, new(big.Rat).SetFloat64(0x1p-51))
+	tolerance := new(big.Rat).Mul(x, new(big.Rat).SetFloat64(0x1p-54)) // rounds to the same float64
 	p0, q0, p1, q1 := big.NewInt(0), big.NewInt(1), big.NewInt(1), big.NewInt(0)
 	num, den := new(big.Int).Set(x.Num()), new(big.Int).Set(x.Denom())
 	for den.Sign() > 0 {
@@ -128,7 +128,9 @@ func (l Limit) Rate() rate.Limit {
 	if l.Count == 1 {
 		return rate.Every(l.Per)
 	}
-	return rate.Limit(float64(l.Count) / l.Per.Seconds())
+	perSecond := new(big.Rat).SetFrac64(l.Count, int64(l.Per))
+	r, _ := perSecond.Mul(perSecond, new(big.Rat).SetInt64(1e9)).Float64()
+	return rate.Limit(r)
 }
 
 func (l Limit) unlimited() bool { return l.Count == math.MaxInt64 }

@@ -46,19 +46,25 @@ func (l Limiter) AllowN(n int) bool {
 // Take takes n tokens, all or none, and tells what is left and when to come back. n = 0 charges nothing and fills the
 // Decision; n < 0, and n above the burst, are denied with RetryAfter Never.
 func (l Limiter) Take(n int) Decision {
-	if n <= 0 {
-		return l.Peek(n)
-	}
-	return l.take(uint64(n), l.q.elapsed())
-}
-
-func (l Limiter) take(n uint64, e int64) Decision {
-	if l.q.n == 1 {
-		p, used, v := l.q.charge1(l.h, n, e)
-		if v != refused {
-			return p.axes[0].decision(n, used, e, v)
+	e := l.q.elapsed()
+	if n > 0 && l.q.n == 1 {
+		if p, used, v := l.q.charge1(l.h, uint64(n), e); v != refused {
+			a := &p.axes[0]
+			remaining, retry, reset := a.figures(uint64(n), used, e, v)
+			return Decision{v == granted, int64(a.tokens), remaining, retry, reset, a.name}
+		}
+		if d := l.peek(n, e); !d.OK { // refused: no place for a new key
+			return d
 		}
 	}
+	if n <= 0 {
+		return l.peek(n, e)
+	}
+	return l.take(uint64(n), e)
+}
+
+// take is Take for any number of limits.
+func (l Limiter) take(n uint64, e int64) Decision {
 	var r reading
 	v := l.q.charge(l.h, n, e, &r)
 	return r.decision(n, v)
@@ -67,9 +73,11 @@ func (l Limiter) take(n uint64, e int64) Decision {
 // Peek returns what Take(n) would answer, and charges nothing.
 func (l Limiter) Peek(n int) Decision {
 	e := l.q.elapsed()
-	if l.q.n == 1 && n > 0 {
+	if n > 0 && l.q.n == 1 {
 		if p, used, v, ok := l.q.peek1(l.h, uint64(n), e); ok {
-			return p.axes[0].decision(uint64(n), used, e, v)
+			a := &p.axes[0]
+			remaining, retry, reset := a.figures(uint64(n), used, e, v)
+			return Decision{v == granted, int64(a.tokens), remaining, retry, reset, a.name}
 		}
 	}
 	return l.peek(n, e)
@@ -222,22 +230,21 @@ func (q *pool) peek1(h, n uint64, e int64) (p *params, used uint64, v verdict, o
 	return p, a.charged(s, now, cost) - now, granted, true
 }
 
-// decision is reading.decision for a single limit.
-func (a *axis) decision(n, used uint64, e int64, v verdict) Decision {
+// figures are the numbers of a Decision on a single limit, returned one by one because a Decision that is passed through
+// functions is copied in memory each time.
+func (a *axis) figures(n, used uint64, e int64, v verdict) (remaining int64, retry, reset time.Duration) {
 	if a.token == 0 {
-		return Decision{OK: true, Limit: math.MaxInt64, Remaining: math.MaxInt64, Policy: a.name}
+		return math.MaxInt64, 0, 0
 	}
-	d := Decision{
-		OK: v == granted, Limit: int64(a.tokens), Remaining: a.remaining(used),
-		ResetAfter: a.until(used, 0, e), Policy: a.name,
+	remaining, reset = a.remaining(used), a.until(used, 0, e)
+	switch {
+	case v == granted:
+	case n > a.tokens:
+		retry = Never
+	default:
+		retry = a.until(used, a.burst-n*a.token, e)
 	}
-	if v != granted {
-		d.RetryAfter = Never
-		if n <= a.tokens {
-			d.RetryAfter = a.until(used, a.burst-n*a.token, e)
-		}
-	}
-	return d
+	return remaining, retry, reset
 }
 
 // Wait blocks until one token is there and takes it; see WaitN.

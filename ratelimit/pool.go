@@ -8,7 +8,7 @@ import (
 )
 
 // maxChain bounds how many earlier limits a state may have to be read through.
-const maxChain = 16
+const maxChain = 1024
 
 // params are the limits of a pool, immutable once published.
 type params struct {
@@ -327,10 +327,7 @@ func (r *reading) admitted() Decision {
 		return Decision{OK: true, Limit: int64(a.tokens), Remaining: int64(a.tokens), Policy: a.name}
 	}
 	a := &r.p.axes[best]
-	return Decision{
-		OK: true, Limit: int64(a.tokens), Remaining: left,
-		ResetAfter: a.until(r.used[best], 0, r.e), Policy: a.name,
-	}
+	return Decision{true, int64(a.tokens), left, 0, a.until(r.used[best], 0, r.e), a.name}
 }
 
 func checkSame(limits []Limit, n int) error {
