@@ -1,0 +1,2 @@
+// Package httplimit is middleware.
+package httplimit
