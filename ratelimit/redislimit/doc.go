@@ -1,0 +1,2 @@
+// Package redislimit is one limit for a fleet.
+package redislimit
