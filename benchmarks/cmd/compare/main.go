@@ -24,7 +24,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sysblocks/sysblocks/benchmarks/internal/bloomrows"
 	"github.com/sysblocks/sysblocks/benchmarks/internal/harness"
+	"github.com/sysblocks/sysblocks/benchmarks/internal/hashringrows"
 	"github.com/sysblocks/sysblocks/benchmarks/internal/ratelimitrows"
 )
 
@@ -34,6 +36,8 @@ type suite func(quick bool) ([]harness.Row, error)
 // suites has one line per package.
 var suites = map[string]suite{ //nolint:gochecknoglobals // a table that is never written
 	"ratelimit": ratelimitrows.Rows,
+	"bloom":     bloomrows.Rows,
+	"hashring":  hashringrows.Rows,
 }
 
 func main() {
