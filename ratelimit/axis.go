@@ -131,10 +131,7 @@ func gcd(a, b uint64) uint64 {
 // at returns v, rounded down, e nanoseconds after the pool's start. A time before t0 counts as t0: an older reading of
 // the clock can make a caller see fewer tokens, never more.
 func (a *axis) at(e int64) uint64 {
-	x := e - a.t0
-	if x < 0 {
-		x = 0
-	}
+	x := max(0, e-a.t0)
 	hi, lo := bits.Mul64(uint64(x), a.m)
 	if a.shift <= 64 {
 		return a.base + (hi<<(64-a.shift) | lo>>a.shift)

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -31,7 +32,7 @@ func TestOlderClockReadingsMintNothing(t *testing.T) {
 // sethvargo/go-limiter#29: the refill was wrong once tokens exceeded the root of the interval.
 // boinkor-net/governor: 3e5/s with burst 100 admitted 99, as one token is not a whole number of nanoseconds.
 func TestBurstAndRateAreExactAtAnyRate(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		for _, c := range []struct {
 			limit Limit
 			after time.Duration
@@ -63,7 +64,7 @@ func TestBurstAndRateAreExactAtAnyRate(t *testing.T) {
 
 // AlaskanTuna/Rokabot#149: a bucket of N refilled at N per T admits almost 2N in T. Rolling admits N in any T.
 func TestRollingNeverExceedsItsCountInAnyWindow(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		const n, per = 50, time.Minute
 		l := mustLimiter(t, Rolling(n, per, 10))
 		var at []time.Time
@@ -83,7 +84,7 @@ func TestRollingNeverExceedsItsCountInAnyWindow(t *testing.T) {
 
 // TestBoundHoldsOverEveryPairOfAdmissions checks admitted ≤ Burst + ⌊rate·T⌋ for every interval.
 func TestBoundHoldsOverEveryPairOfAdmissions(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		for _, limit := range []Limit{PerSecond(10).WithBurst(4), Per(7, 13).WithBurst(5), PerSecond(999_983).WithBurst(3)} {
 			l := mustLimiter(t, limit)
 			var at []int64
@@ -154,7 +155,7 @@ func TestZeroRateIsAQuotaAndZeroBurstIsCount(t *testing.T) {
 // didip/tollbooth: eviction refilled an abuser's bucket; see TestFloodNeitherGrowsMemoryNorFreesAnAbuser.
 // uber-go/ratelimit#119, #120: unexpected slack after a pause.
 func TestPaceHasNoSlackAfterAPause(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		l := mustLimiter(t, PerSecond(10).WithBurst(1))
 		pause(time.Hour)
 		var at []time.Time
@@ -174,7 +175,7 @@ func TestPaceHasNoSlackAfterAPause(t *testing.T) {
 
 // TestAgreesWithXTimeRate: with times that never go back, x/time/rate is right but within a millionth of a token.
 func TestAgreesWithXTimeRate(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		for _, limit := range []Limit{PerSecond(10), PerSecond(3).WithBurst(7), PerMinute(1000).WithBurst(5), PerSecond(999_983).WithBurst(50)} {
 			l := mustLimiter(t, limit)
 			x := rate.NewLimiter(limit.Rate(), int(limit.burst()))
@@ -197,7 +198,7 @@ func TestAgreesWithXTimeRate(t *testing.T) {
 
 // TestRetryAfterIsTight: the same call fails just before RetryAfter and succeeds at it.
 func TestRetryAfterIsTight(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		for _, limits := range shapes() {
 			for range 50 {
 				l := mustLimiter(t, limits...)
@@ -224,7 +225,7 @@ func TestRetryAfterIsTight(t *testing.T) {
 
 // TestGivingBackIsTheInverseOfTaking on random states.
 func TestGivingBackIsTheInverseOfTaking(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		for _, limits := range shapes() {
 			l := mustLimiter(t, limits...)
 			l.TakeUpTo(1)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -92,7 +93,7 @@ func TestFloodNeitherGrowsMemoryNorFreesAnAbuser(t *testing.T) {
 }
 
 func TestDenyNewRefusesInsteadOfForgetting(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		k := mustKeyed[int](t, Options{Capacity: 11, DenyNew: true}, Per(1, time.Minute))
 		denied := 0
 		for i := range 1000 {
@@ -321,7 +322,7 @@ func TestManyChangesOfLimitsKeepEveryKey(t *testing.T) {
 }
 
 func TestSetLimitsChangesAllKeysAndKeepsWhatWasUsed(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		k := mustKeyed[int](t, Options{Capacity: 100}, PerSecond(10))
 		k.Take(1, 7)
 		k.Take(2, 10)

@@ -162,6 +162,7 @@ func (q *pool) charge(h, n uint64, e int64, r *reading) verdict {
 		switch q.commit(h, n, r) {
 		case committed:
 			return granted
+		case moved:
 		case short:
 			q.read(h, e, r)
 			if !r.fits(n) {

@@ -134,7 +134,7 @@ func undo(done, all []Claim, start time.Time, e int64) {
 
 // at translates a time of the pool that began at start into one of l's pool.
 func (l Limiter) at(start time.Time, e int64) int64 {
-	if l.q.start == start {
+	if l.q.start == start { //nolint:staticcheck // the same reading of the clock, not the same instant
 		return e
 	}
 	return max(0, e+int64(start.Sub(l.q.start)))

@@ -5,11 +5,12 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
 func TestTakeAllTakesAllOrNothing(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		global := mustLimiter(t, Limit{Name: "global", Count: 10, Per: time.Second})
 		users := mustKeyed[string](t, Options{Capacity: 10}, Limit{Name: "user", Count: 3, Per: time.Minute}, PerHour(100))
 		for i := range 3 {
@@ -70,7 +71,7 @@ func TestTakeAllOfNothingAndOfNonsense(t *testing.T) {
 
 // TestTakeAllEqualsOneByOne: random claims, against taking each in turn when all would fit.
 func TestTakeAllEqualsOneByOne(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		shapes := [][]Limit{{PerSecond(5)}, {PerMinute(60), PerSecond(3)}, {Unlimited()}, {PerSecond(999_983).WithBurst(9)}}
 		var ours, ref []Limiter
 		for _, s := range shapes {

@@ -11,12 +11,6 @@ import (
 	"time"
 )
 
-// bubble runs f in fake time.
-func bubble(t *testing.T, f func(t *testing.T)) {
-	t.Helper()
-	synctest.Test(t, f)
-}
-
 func pause(d time.Duration) { <-time.After(d) }
 
 // arrivals records when waiters came through.
@@ -57,7 +51,7 @@ func (a *arrivals) expect(t *testing.T, want map[string]time.Duration) {
 }
 
 func TestWaitersAreServedInOrderAtTheirMoment(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		l := mustLimiter(t, PerSecond(1).WithBurst(3))
 		l.Take(3)
 		a := newArrivals()
@@ -77,7 +71,7 @@ func TestWaitersAreServedInOrderAtTheirMoment(t *testing.T) {
 }
 
 func TestCancelledWaiterMovesOthersUp(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		l := mustLimiter(t, PerSecond(1).WithBurst(5))
 		l.Take(5)
 		a := newArrivals()
@@ -115,7 +109,7 @@ func TestSetLimitsRetimesWaiters(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				l := mustLimiter(t, PerSecond(1).WithBurst(2))
 				l.Take(2)
 				a := newArrivals()
@@ -140,7 +134,7 @@ func TestSetLimitsRetimesWaiters(t *testing.T) {
 }
 
 func TestChargeBackAndClearMoveWaitersUp(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		l := mustLimiter(t, PerSecond(1).WithBurst(5))
 		l.Take(5)
 		l.Charge(5)
@@ -156,7 +150,7 @@ func TestChargeBackAndClearMoveWaitersUp(t *testing.T) {
 }
 
 func TestWaitErrorsChargeNothing(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		l := mustLimiter(t, PerSecond(1).WithBurst(3))
 		l.Take(3)
 		before := l.q.words[0].Load()
@@ -205,7 +199,7 @@ func TestWaitErrorsChargeNothing(t *testing.T) {
 // golang/go#56924 and cadence-workflow/cadence#6030: late cancels must not starve a contended limiter.
 func TestCancelStormLosesNoTokens(t *testing.T) {
 	for _, keyed := range []bool{false, true} {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
 			l := mustLimiter(t, PerSecond(100).WithBurst(10))
 			if keyed {
 				k, err := NewKeyed[int]([]Limit{PerSecond(100).WithBurst(10)}, Options{})
@@ -234,7 +228,7 @@ func TestCancelStormLosesNoTokens(t *testing.T) {
 }
 
 func TestKeyedWaiterHonoursALoweredRateOnWaking(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		k, err := NewKeyed[string]([]Limit{PerSecond(1)}, Options{Capacity: 10})
 		if err != nil {
 			t.Fatal(err)
@@ -254,7 +248,7 @@ func TestKeyedWaiterHonoursALoweredRateOnWaking(t *testing.T) {
 }
 
 func TestReservationKeepsItsMoment(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		l := mustLimiter(t, PerSecond(1))
 		if r, ok := l.Reserve(1, 0); !ok || r.Delay() != 0 {
 			t.Fatal("a token is there")
@@ -291,7 +285,7 @@ func TestReservationKeepsItsMoment(t *testing.T) {
 }
 
 func TestWaitAfterMultipleLimits(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		l := mustLimiter(t, PerSecond(2), PerMinute(3))
 		a := newArrivals()
 		for _, name := range []string{"a", "b", "c", "d"} {

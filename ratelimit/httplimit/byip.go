@@ -3,6 +3,7 @@ package httplimit
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -40,8 +41,8 @@ func ByIP(trusted ...netip.Prefix) func(*http.Request) (key string, ok bool) {
 // walk follows the hops from the trusted peer towards the client.
 func walk(peer netip.Addr, lines []string, trusted []netip.Prefix) netip.Addr {
 	hops := 0
-	for i := len(lines) - 1; i >= 0; i-- {
-		for rest, more := lines[i], true; more; {
+	for _, line := range slices.Backward(lines) {
+		for rest, more := line, true; more; {
 			var hop string
 			if at := strings.LastIndexByte(rest, ','); at >= 0 {
 				hop, rest = rest[at+1:], rest[:at]

@@ -1,6 +1,7 @@
 package httplimit_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -26,7 +27,7 @@ func ExampleNew() {
 	api := limit(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 	for range 2 {
 		w := httptest.NewRecorder()
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/", nil)
 		r.RemoteAddr = "10.0.0.1:4711"
 		r.Header.Set("X-Forwarded-For", "6.6.6.6, 192.0.2.9")
 		api.ServeHTTP(w, r)
@@ -39,7 +40,7 @@ func ExampleNew() {
 
 func ExampleByIP() {
 	key := httplimit.ByIP(netip.MustParsePrefix("10.0.0.0/8"))
-	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/", nil)
 	r.RemoteAddr = "10.0.0.1:4711"
 	r.Header.Set("X-Forwarded-For", "6.6.6.6, 2001:db8:1:2::7, 10.0.0.2")
 	fmt.Println(key(r))
@@ -49,7 +50,7 @@ func ExampleByIP() {
 func ExampleProblem() {
 	w := httptest.NewRecorder()
 	d := ratelimit.Decision{Policy: "day", RetryAfter: ratelimit.Never}
-	httplimit.Problem(w, httptest.NewRequest(http.MethodGet, "/", nil), d)
+	httplimit.Problem(w, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/", nil), d)
 	fmt.Print(w.Body)
 	// Output: {"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Request quota exceeded","status":429,"detail":"Request quota exceeded.","violated-policies":["day"]}
 }

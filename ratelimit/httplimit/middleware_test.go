@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -106,7 +107,7 @@ func TestAdmittedRequestsAnnounceTheLimit(t *testing.T) {
 		}
 		reset := time.Now().Add(100 * time.Millisecond).UnixMilli()
 		for name, value := range map[string]string{
-			"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "9", "X-RateLimit-Reset": fmt.Sprint(reset), "Retry-After": "",
+			"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "9", "X-RateLimit-Reset": strconv.FormatInt(reset, 10), "Retry-After": "",
 			"RateLimit-Policy": `"10/1s";q=10;w=1, "2000/1h";q=2000;w=3600`, "RateLimit": `"10/1s";r=9;t=1`,
 		} {
 			if got := w.Header().Get(name); got != value {
@@ -148,7 +149,7 @@ func TestHeadersFollowTheOptions(t *testing.T) {
 			}, false},
 			{soon, Options{Headers: XRateLimit, Reset: UnixSeconds}, map[string]string{
 				"Retry-After": "2", "X-Ratelimit-Limit": "5", "X-Ratelimit-Remaining": "0",
-				"X-Ratelimit-Reset": fmt.Sprint(now.Unix() + 2),
+				"X-Ratelimit-Reset": strconv.FormatInt(now.Unix()+2, 10),
 			}, false},
 			{soon, Options{Headers: XRateLimit, Reset: DeltaSeconds}, map[string]string{
 				"Retry-After": "2", "X-Ratelimit-Limit": "5", "X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": "2",
@@ -182,6 +183,7 @@ func parseItem(s string) (name string, params map[string]string, rest string, er
 	if s == "" || s[0] != '"' {
 		return "", nil, "", fmt.Errorf("no string: %q", s)
 	}
+	var text []byte
 	i := 1
 	for ; i < len(s) && s[i] != '"'; i++ {
 		if s[i] == '\\' {
@@ -192,8 +194,9 @@ func parseItem(s string) (name string, params map[string]string, rest string, er
 		if s[i] < 0x20 || s[i] > 0x7e {
 			return "", nil, "", fmt.Errorf("bad byte: %q", s)
 		}
-		name += string(s[i])
+		text = append(text, s[i])
 	}
+	name = string(text)
 	params = map[string]string{}
 	s, rest, _ = strings.Cut(s[min(i+1, len(s)):], ", ")
 	for part := range strings.SplitSeq(strings.TrimPrefix(s, ";"), ";") {

@@ -73,6 +73,7 @@ func take(t *testing.T, b ratelimit.Backend, key string, n int) ratelimit.Decisi
 func slow(n int64) ratelimit.Limit { return ratelimit.Per(n, time.Duration(n)*time.Hour) }
 
 func admitsExactlyTheBurst(t *testing.T, newBackend maker) {
+	t.Helper()
 	b := newBackend(t, slow(5))
 	for i := range 5 {
 		d := take(t, b, "k", 1)
@@ -95,6 +96,7 @@ func admitsExactlyTheBurst(t *testing.T, newBackend maker) {
 }
 
 func countsTokens(t *testing.T, newBackend maker) {
+	t.Helper()
 	b := newBackend(t, slow(10))
 	if d := take(t, b, "k", 7); !d.OK || d.Remaining != 3 {
 		t.Errorf("7 of 10: %+v", d)
@@ -108,6 +110,7 @@ func countsTokens(t *testing.T, newBackend maker) {
 }
 
 func denialChargesNothing(t *testing.T, newBackend maker) {
+	t.Helper()
 	b := newBackend(t, slow(3))
 	take(t, b, "k", 1)
 	for range 20 {
@@ -128,6 +131,7 @@ func denialChargesNothing(t *testing.T, newBackend maker) {
 }
 
 func zeroIsFree(t *testing.T, newBackend maker) {
+	t.Helper()
 	b := newBackend(t, slow(2))
 	for _, left := range []int64{2, 1, 0} {
 		for range 3 {
@@ -140,6 +144,7 @@ func zeroIsFree(t *testing.T, newBackend maker) {
 }
 
 func negativeIsDenied(t *testing.T, newBackend maker) {
+	t.Helper()
 	b := newBackend(t, slow(2))
 	take(t, b, "k", 2)
 	if d := take(t, b, "k", -2); d.OK || d.RetryAfter != ratelimit.Never {
@@ -151,6 +156,7 @@ func negativeIsDenied(t *testing.T, newBackend maker) {
 }
 
 func aboveBurstIsNever(t *testing.T, newBackend maker) {
+	t.Helper()
 	b := newBackend(t, slow(2))
 	for _, n := range []int{3, 1 << 30, int(^uint(0) >> 1)} {
 		if d := take(t, b, "k", n); d.OK || d.RetryAfter != ratelimit.Never {
@@ -163,6 +169,7 @@ func aboveBurstIsNever(t *testing.T, newBackend maker) {
 }
 
 func keysAreIndependent(t *testing.T, newBackend maker) {
+	t.Helper()
 	b := newBackend(t, slow(1))
 	keys := []string{"a", "b", "", "a b", "a\x00b", "ключ", "a:1", "{a}"}
 	for _, key := range keys {
@@ -178,6 +185,7 @@ func keysAreIndependent(t *testing.T, newBackend maker) {
 }
 
 func concurrentCalls(t *testing.T, newBackend maker) {
+	t.Helper()
 	const burst, callers, calls = 60, 8, 15
 	b := newBackend(t, slow(burst))
 	var admitted atomic.Int64
@@ -203,6 +211,7 @@ func concurrentCalls(t *testing.T, newBackend maker) {
 }
 
 func limitsAreReported(t *testing.T, newBackend maker) {
+	t.Helper()
 	want := []ratelimit.Limit{slow(7), {Name: "second", Count: 3, Per: time.Hour, Burst: 9}}
 	if got := newBackend(t, want...).Limits(); !reflect.DeepEqual(got, want) {
 		t.Errorf("Limits: %v, want %v", got, want)
@@ -210,6 +219,7 @@ func limitsAreReported(t *testing.T, newBackend maker) {
 }
 
 func allLimitsOrNone(t *testing.T, newBackend maker) {
+	t.Helper()
 	wide := ratelimit.Limit{Name: "wide", Count: 100, Per: 1000 * time.Hour}
 	tight := ratelimit.Limit{Name: "tight", Count: 2, Per: 400 * time.Millisecond}
 	b := newBackend(t, wide, tight)
@@ -248,6 +258,7 @@ func allLimitsOrNone(t *testing.T, newBackend maker) {
 }
 
 func doneContext(t *testing.T, newBackend maker) {
+	t.Helper()
 	b := newBackend(t, slow(1))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -260,6 +271,7 @@ func doneContext(t *testing.T, newBackend maker) {
 }
 
 func retryAfterIsTrue(t *testing.T, newBackend maker) {
+	t.Helper()
 	b := newBackend(t, ratelimit.Per(5, time.Second))
 	take(t, b, "k", 5)
 	start := time.Now()
@@ -280,6 +292,7 @@ func retryAfterIsTrue(t *testing.T, newBackend maker) {
 }
 
 func resetAfterIsTrue(t *testing.T, newBackend maker) {
+	t.Helper()
 	b := newBackend(t, ratelimit.Per(10, time.Second))
 	start := time.Now()
 	d := take(t, b, "k", 4)
@@ -293,6 +306,7 @@ func resetAfterIsTrue(t *testing.T, newBackend maker) {
 }
 
 func tokensComeBack(t *testing.T, newBackend maker) {
+	t.Helper()
 	b := newBackend(t, ratelimit.Per(4, 800*time.Millisecond))
 	start := time.Now()
 	take(t, b, "k", 4)

@@ -69,7 +69,7 @@ func (s *server) run(args []any) (any, error) {
 		return int64(1), nil
 	case "EVALSHA":
 		if !s.loaded {
-			return nil, errors.New("NOSCRIPT No matching script. Please use EVAL.")
+			return nil, errors.New("NOSCRIPT No matching script. Please use EVAL")
 		}
 		if args[1] != scriptSHA() {
 			return nil, errors.New("ERR wrong name")

@@ -55,7 +55,7 @@ func (l *Limiter) ask(ctx context.Context, s *shard, o *op) (ratelimit.Decision,
 	timer := time.NewTimer(l.o.Timeout)
 	defer timer.Stop()
 	s.mu.Lock()
-	l.enqueue(s, o)
+	l.enqueue(s, o) //nolint:contextcheck // the call serves several callers and outlives none of them by more than Timeout
 	s.mu.Unlock()
 	select {
 	case out := <-o.done:

@@ -3,6 +3,7 @@ package redislimit
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/sysblocks/sysblocks/ratelimit"
@@ -61,8 +62,8 @@ func (l *Limiter) askLease(s *shard, ln *line, batch []*op) []*op {
 	} else if e.tokens == 0 && !e.got.IsZero() && now.Sub(e.got) < l.o.LeaseTTL/4 {
 		e.size = min(l.o.LeaseMax, 2*e.size)
 	}
-	for i := len(batch) - 1; i >= 0; i-- {
-		if o := batch[i]; o.kind == take && o.n > 0 && !o.left {
+	for _, o := range slices.Backward(batch) {
+		if o.kind == take && o.n > 0 && !o.left {
 			if room := min(e.size, l.o.LeaseMax-e.tokens); room > 0 {
 				o.want = min(o.n+room, 1<<31)
 			}
@@ -164,7 +165,7 @@ func (l *Limiter) Close(ctx context.Context) error {
 			}
 			done := make(chan outcome, 1)
 			waits = append(waits, done)
-			l.giveBackLease(s, s.oldest, done)
+			l.giveBackLease(s, s.oldest, done) //nolint:contextcheck // a call has its own Timeout
 		}
 		s.mu.Unlock()
 	}

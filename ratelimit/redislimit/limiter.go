@@ -154,7 +154,7 @@ func (l *Limiter) Take(ctx context.Context, key string, n int) (ratelimit.Decisi
 	s := &l.shards[h%shards]
 	now := time.Now()
 	if l.o.LeaseMax > 0 {
-		l.sweep(now)
+		l.sweep(now) //nolint:contextcheck // what is given back is not the caller's
 	}
 	s.mu.Lock()
 	if d, ok := l.denied(s, h, n, now); ok {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,11 +15,6 @@ import (
 	"github.com/sysblocks/sysblocks/ratelimit"
 	"github.com/sysblocks/sysblocks/ratelimit/limittest"
 )
-
-func bubble(t *testing.T, f func(t *testing.T)) {
-	t.Helper()
-	synctest.Test(t, f)
-}
 
 func quota(n int64) ratelimit.Limit { return ratelimit.Limit{Per: time.Hour, Burst: n} }
 
@@ -66,7 +62,7 @@ func TestUnlimitedNeedsNoRedis(t *testing.T) {
 }
 
 func TestMissingScriptIsSentOnce(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
 		l := mustNew(t, s, Options{}, quota(10))
 		for range 5 {
@@ -81,7 +77,7 @@ func TestMissingScriptIsSentOnce(t *testing.T) {
 }
 
 func TestConcurrentCallsTravelTogether(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
 		s.loaded, s.latency = true, 10*time.Millisecond
 		l := mustNew(t, s, Options{Timeout: time.Second}, quota(50))
@@ -106,7 +102,7 @@ func TestConcurrentCallsTravelTogether(t *testing.T) {
 }
 
 func TestDenialsAreAnsweredLocallyAndSoundly(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
 		s.loaded = true
 		l := mustNew(t, s, Options{}, ratelimit.Per(10, time.Second))
@@ -157,7 +153,7 @@ func TestDenialsAreAnsweredLocallyAndSoundly(t *testing.T) {
 }
 
 func TestDenyCacheSeesOtherNodesAfterASecond(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
 		a, b := mustNew(t, s, Options{}, quota(1)), mustNew(t, s, Options{}, quota(1))
 		ctx := t.Context()
@@ -193,7 +189,7 @@ func TestMalformedRepliesAreErrorsNeverAllowed(t *testing.T) {
 		"negative": []any{int64(1), int64(-5)}, "nested": []any{[]any{}, int64(1)}, "bool": []any{true, int64(1)},
 		"huge": []any{int64(1), int64(1 << 60)}, "empty": []any{},
 	} {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
 			s := newServer()
 			s.before = func(context.Context, []any) (any, error, bool) { return v, nil, true }
 			l := mustNew(t, s, Options{}, quota(5))
@@ -226,7 +222,7 @@ func FuzzDecode(f *testing.F) {
 }
 
 func TestTimeoutHoldsWhateverTheClientDoes(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
 		hang := make(chan struct{})
 		s.before = func(context.Context, []any) (any, error, bool) {
@@ -249,7 +245,7 @@ func TestTimeoutHoldsWhateverTheClientDoes(t *testing.T) {
 }
 
 func TestBreakerOpensAndProbes(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
 		down := atomic.Bool{}
 		down.Store(true)
@@ -291,7 +287,7 @@ func TestBreakerOpensAndProbes(t *testing.T) {
 }
 
 func TestFallbackAnswersWhileRedisFails(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
 		s.before = func(context.Context, []any) (any, error, bool) { return nil, errors.New("down"), true }
 		k, err := ratelimit.NewKeyed[string]([]ratelimit.Limit{quota(2)}, ratelimit.Options{Capacity: 10})
@@ -312,7 +308,7 @@ func TestFallbackAnswersWhileRedisFails(t *testing.T) {
 
 // ever-co/ever-gauzy#10194: a reply that is lost after the server has charged must not be charged again.
 func TestLostReplyChargesOnce(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
 		s.loaded = true
 		s.after = func(any) (any, error) { return nil, errors.New("i/o timeout") }
@@ -329,7 +325,7 @@ func TestLostReplyChargesOnce(t *testing.T) {
 }
 
 func TestCallerThatLeavesGetsItsChargeBack(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
 		s.loaded, s.latency = true, 50*time.Millisecond
 		l := mustNew(t, s, Options{Timeout: time.Second}, quota(100))
@@ -356,7 +352,7 @@ func TestCallerThatLeavesGetsItsChargeBack(t *testing.T) {
 }
 
 func TestLeasesSaveCallsWithinTheirBound(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
 		s.loaded = true
 		const burst, nodes, lease = 10_000, 5, 100
@@ -365,7 +361,7 @@ func TestLeasesSaveCallsWithinTheirBound(t *testing.T) {
 			all = append(all, mustNew(t, s, Options{LeaseMax: lease}, quota(burst)))
 		}
 		admitted := 0
-		for i := 0; i < 3*burst; i++ {
+		for i := range 3 * burst {
 			d, err := all[i%nodes].Take(t.Context(), "k", 1)
 			if err != nil {
 				t.Fatal(err)
@@ -388,14 +384,14 @@ func TestLeasesSaveCallsWithinTheirBound(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if got := s.used("rl:k", 1); got != fmt.Sprint(admitted) {
+		if got := s.used("rl:k", 1); got != strconv.Itoa(admitted) {
 			t.Errorf("%s used after Close, %d admitted", got, admitted)
 		}
 	})
 }
 
 func TestLapsedLeasesOfSilentKeysGoBack(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
 		s.loaded = true
 		l := mustNew(t, s, Options{LeaseMax: 50}, quota(10_000))
@@ -429,7 +425,7 @@ func TestLapsedLeasesOfSilentKeysGoBack(t *testing.T) {
 }
 
 func TestCorrectionsGoThrough(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
 		l := mustNew(t, s, Options{}, quota(10))
 		ctx := t.Context()

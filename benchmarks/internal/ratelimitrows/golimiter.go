@@ -2,8 +2,8 @@ package ratelimitrows
 
 import (
 	"context"
-	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/sethvargo/go-limiter"
@@ -30,7 +30,7 @@ func goLimiterFill(n int) (any, error) {
 		return nil, err
 	}
 	for i := range n {
-		if _, _, _, _, err := s.Take(context.Background(), fmt.Sprint(i)); err != nil {
+		if _, _, _, _, err := s.Take(context.Background(), strconv.Itoa(i)); err != nil {
 			return nil, err
 		}
 	}

@@ -1,6 +1,7 @@
 package ratelimitrows
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"time"
@@ -11,10 +12,10 @@ import (
 // httprateOnKeys asks the limiter behind its middleware, which needs a request and a response to write headers to.
 func httprateOnKeys() (func(string), error) {
 	l := httprate.NewRateLimiter(keyedTokens, time.Minute)
-	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/", nil)
 	return func(key string) { l.OnLimit(discard{http.Header{}}, r, key) }, nil
 }
 
 func httprateMiddleware(tokens int, next http.Handler) http.Handler {
-	return httprate.Limit(tokens, time.Hour, httprate.WithKeyFuncs(httprate.KeyByIP))(next)
+	return httprate.LimitBy(tokens, time.Hour, httprate.KeyByIP)(next)
 }

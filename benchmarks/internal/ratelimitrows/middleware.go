@@ -1,6 +1,7 @@
 package ratelimitrows
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 
@@ -22,7 +23,7 @@ func serve(name string, build func(next http.Handler) (http.Handler, error)) har
 		if err != nil {
 			return nil, nil, err
 		}
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/", nil)
 		return func(n int) {
 			for range n {
 				h.ServeHTTP(discard{http.Header{}}, r)

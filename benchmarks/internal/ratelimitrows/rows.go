@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -287,7 +288,7 @@ func memory(n int) harness.Row {
 				return nil, err
 			}
 			for i := range n {
-				k.Allow(fmt.Sprint(i))
+				k.Allow(strconv.Itoa(i))
 			}
 			return k, nil
 		})),

@@ -2,7 +2,7 @@ package ratelimitrows
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"sync"
 
 	"golang.org/x/time/rate"
@@ -39,7 +39,7 @@ func xtimeOf(m *sync.Map, key string) *rate.Limiter {
 func xtimeFill(n int) (any, error) {
 	m := &sync.Map{}
 	for i := range n {
-		xtimeOf(m, fmt.Sprint(i)).Allow()
+		xtimeOf(m, strconv.Itoa(i)).Allow()
 	}
 	return m, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -130,7 +131,7 @@ func TestScriptAgreesWithTheIntegerModel(t *testing.T) {
 		}
 		last := w.now
 		for step := range 600 {
-			key := fmt.Sprint(step / 200) // the deny cache lives in real time: costs vary, and Peek does not use it
+			key := strconv.Itoa(step / 200) // the deny cache lives in real time: costs vary, and Peek does not use it
 			if step%200 == 0 {
 				for j := range model {
 					model[j].used = 0
