@@ -28,6 +28,7 @@ import (
 	"github.com/sysblocks/sysblocks/benchmarks/internal/harness"
 	"github.com/sysblocks/sysblocks/benchmarks/internal/hashringrows"
 	"github.com/sysblocks/sysblocks/benchmarks/internal/idgenrows"
+	"github.com/sysblocks/sysblocks/benchmarks/internal/ratelimitrows"
 )
 
 // suite returns the rows of a package; quick shrinks the data.
@@ -35,9 +36,10 @@ type suite func(quick bool) ([]harness.Row, error)
 
 // suites has one line per package.
 var suites = map[string]suite{ //nolint:gochecknoglobals // a table that is never written
-	"bloom":    bloomrows.Rows,
-	"hashring": hashringrows.Rows,
-	"idgen":    idgenrows.Rows,
+	"bloom":     bloomrows.Rows,
+	"hashring":  hashringrows.Rows,
+	"idgen":     idgenrows.Rows,
+	"ratelimit": ratelimitrows.Rows,
 }
 
 func main() {

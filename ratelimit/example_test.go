@@ -1,0 +1,177 @@
+package ratelimit_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/sysblocks/sysblocks/ratelimit"
+)
+
+func ExampleNew() {
+	l, err := ratelimit.New(ratelimit.PerSecond(2), ratelimit.PerHour(2000))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(l.Allow(), l.Allow(), l.Allow())
+	// Output: true true false
+}
+
+func ExampleLimiter_Take() {
+	l, err := ratelimit.New(ratelimit.PerHour(2))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for range 3 {
+		d := l.Take(1)
+		fmt.Println(d.OK, d.Remaining, d.RetryAfter.Round(time.Minute), d.Policy)
+	}
+	// Output:
+	// true 1 0s 2/1h
+	// true 0 0s 2/1h
+	// false 0 30m0s 2/1h
+}
+
+func ExampleLimiter_TakeUpTo() {
+	l, err := ratelimit.New(ratelimit.PerHour(10))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(l.TakeUpTo(7), l.TakeUpTo(7), l.TakeUpTo(7))
+	// Output: 7 3 0
+}
+
+func ExampleLimiter_Peek() {
+	l, err := ratelimit.New(ratelimit.PerHour(10))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(l.Peek(4).Remaining, l.Peek(4).Remaining, l.Peek(11).OK)
+	// Output: 6 6 false
+}
+
+func ExampleLimiter_Charge() {
+	l, err := ratelimit.New(ratelimit.PerHour(100))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	l.Take(60)   // the estimate
+	l.Charge(30) // it was 90
+	fmt.Println(l.Peek(0).Remaining)
+	l.Charge(-50) // it was 40
+	fmt.Println(l.Peek(0).Remaining)
+	// Output:
+	// 10
+	// 60
+}
+
+func ExampleLimiter_Reserve() {
+	l, err := ratelimit.New(ratelimit.PerMinute(1))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	l.Allow()
+	r, ok := l.Reserve(1, 2*time.Minute)
+	fmt.Println(ok, r.Delay().Round(time.Minute))
+	r.Cancel()
+	_, ok = l.Reserve(1, time.Second)
+	fmt.Println(ok)
+	// Output:
+	// true 1m0s
+	// false
+}
+
+func ExampleLimiter_SetLimits() {
+	l, err := ratelimit.New(ratelimit.PerHour(10))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	l.Take(7)
+	if err := l.SetLimits(ratelimit.PerHour(1000)); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(l.Peek(0).Remaining)
+	// Output: 993
+}
+
+func ExampleLimiter_Wait() {
+	l, err := ratelimit.New(ratelimit.PerHour(1))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	fmt.Println(l.Wait(ctx))
+	fmt.Println(l.Wait(ctx))
+	// Output:
+	// <nil>
+	// ratelimit: the context ends before the turn would come
+}
+
+func ExampleNewKeyed() {
+	perUser, err := ratelimit.NewKeyed[string]([]ratelimit.Limit{ratelimit.PerHour(1)}, ratelimit.Options{Capacity: 1000})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(perUser.Allow("ann"), perUser.Allow("bob"), perUser.Allow("ann"), perUser.Len())
+	perUser.Remove("ann")
+	fmt.Println(perUser.Allow("ann"))
+	// Output:
+	// true true false 2
+	// true
+}
+
+func ExampleTakeAll() {
+	global, err := ratelimit.New(ratelimit.Limit{Name: "global", Count: 100, Per: time.Hour})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	perUser, err := ratelimit.NewKeyed[string](
+		[]ratelimit.Limit{{Name: "user", Count: 1, Per: time.Hour}}, ratelimit.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for range 2 {
+		d := ratelimit.TakeAll(global.Claim(1), perUser.Key("ann").Claim(1))
+		fmt.Println(d.OK, d.Policy, global.Peek(0).Remaining)
+	}
+	// Output:
+	// true user 99
+	// false user 99
+}
+
+func ExampleParseLimit() {
+	for text := range strings.SplitSeq("2000/1h,10/s burst 20,login=5/1m,unlimited", ",") {
+		l, err := ratelimit.ParseLimit(text)
+		fmt.Println(l, err)
+	}
+	// Output:
+	// 2000/1h <nil>
+	// 10/1s burst 20 <nil>
+	// login=5/1m <nil>
+	// unlimited <nil>
+}
+
+func ExampleRolling() {
+	fmt.Println(ratelimit.Rolling(100, time.Minute, 20))
+	// Output: 80/1m burst 20
+}
+
+func ExampleFromRate() {
+	fmt.Println(ratelimit.FromRate(rate.Every(3*time.Second), 5))
+	// Output: 1/3s burst 5
+}

@@ -1,0 +1,183 @@
+package ratelimit
+
+import (
+	"math"
+	"time"
+)
+
+// Claim is a number of tokens of one bucket, for TakeAll.
+type Claim struct {
+	l Limiter
+	n int
+}
+
+// Claim returns a claim on n tokens of l.
+func (l Limiter) Claim(n int) Claim { return Claim{l: l, n: n} }
+
+// TakeAll charges all claims or none, with one reading of the clock. The Decision is that of the binding limit of all
+// buckets. Claims may name one bucket twice: their costs add up. No claims are admitted; a claim with n < 0 denies all.
+// In a race with a call that is itself denied, it can be denied although there would have been enough.
+func TakeAll(claims ...Claim) Decision {
+	if len(claims) == 0 {
+		return Decision{OK: true, Limit: math.MaxInt64, Remaining: math.MaxInt64}
+	}
+	start := claims[0].l.q.start
+	e := claims[0].l.q.elapsed()
+	for i := range claims {
+		n, first := total(claims, i)
+		if first && !claims[i].l.has(n, claims[i].l.at(start, e)) {
+			return refusal(claims, start, e)
+		}
+	}
+	if simple(claims) {
+		return takeSimple(claims, start, e)
+	}
+	var d Decision
+	for i := range claims {
+		n, first := total(claims, i)
+		if !first {
+			continue
+		}
+		c := &claims[i]
+		var one Decision
+		if n == 0 {
+			one = c.l.peek(0, c.l.at(start, e))
+		} else {
+			one = c.l.take(uint64(n), c.l.at(start, e))
+		}
+		if !one.OK {
+			undo(claims[:i], claims, start, e)
+			return one
+		}
+		d = binding(d, one, i == 0)
+	}
+	return d
+}
+
+// simple reports whether every claim is on another bucket, of a single limit, and costs something.
+func simple(claims []Claim) bool {
+	for i := range claims {
+		if n, first := total(claims, i); !first || n == 0 || claims[i].l.q.n != 1 {
+			return false
+		}
+	}
+	return true
+}
+
+// takeSimple charges simple claims, for which only the binding limit's figures have to be computed.
+func takeSimple(claims []Claim, start time.Time, e int64) Decision {
+	var (
+		best *axis
+		used uint64
+		at   int64
+		left int64
+	)
+	for i := range claims {
+		l, n := claims[i].l, uint64(claims[i].n)
+		now := l.at(start, e)
+		p, u, v := l.q.charge1(l.h, n, now)
+		if v != granted {
+			d := l.peek(claims[i].n, now)
+			undo(claims[:i], claims, start, e)
+			if d.OK { // what was missing has come back meanwhile
+				d.OK, d.RetryAfter = false, 1
+			}
+			return d
+		}
+		a := &p.axes[0]
+		if rem := a.remaining(u); best == nil || rem < left {
+			best, used, at, left = a, u, now, rem
+		}
+	}
+	if best.token == 0 {
+		return Decision{OK: true, Limit: math.MaxInt64, Remaining: math.MaxInt64, Policy: best.name}
+	}
+	return Decision{true, int64(best.tokens), left, 0, best.until(used, 0, at), best.name}
+}
+
+// refusal returns the denial with the longest RetryAfter.
+func refusal(claims []Claim, start time.Time, e int64) Decision {
+	var d Decision
+	for i := range claims {
+		if n, first := total(claims, i); first {
+			d = binding(d, claims[i].l.peek(n, claims[i].l.at(start, e)), i == 0)
+		}
+	}
+	if d.OK { // what was missing has come back meanwhile
+		d.OK, d.RetryAfter = false, 1
+	}
+	return d
+}
+
+// has reports whether n tokens are there.
+func (l Limiter) has(n int, e int64) bool {
+	if n <= 0 {
+		return n == 0
+	}
+	if l.q.n == 1 {
+		if _, _, v, ok := l.q.peek1(l.h, uint64(n), e); ok {
+			return v == granted
+		}
+	}
+	return l.peek(n, e).OK
+}
+
+// undo gives back what was charged for the claims done, a prefix of all.
+func undo(done, all []Claim, start time.Time, e int64) {
+	for i := range done {
+		if n, first := total(all, i); first && n > 0 {
+			l := done[i].l
+			l.q.giveBack(l.h, uint64(n), l.q.n, l.at(start, e))
+		}
+	}
+}
+
+// at translates a time of the pool that began at start into one of l's pool.
+func (l Limiter) at(start time.Time, e int64) int64 {
+	if l.q.start == start { //nolint:staticcheck // the same reading of the clock, not the same instant
+		return e
+	}
+	return max(0, e+int64(start.Sub(l.q.start)))
+}
+
+// total returns the sum of the claims on the bucket of claim i, and whether i is the first of them. A negative claim
+// makes the sum negative.
+func total(claims []Claim, i int) (n int, first bool) {
+	l := claims[i].l
+	for j := range i {
+		if claims[j].l == l {
+			return 0, false
+		}
+	}
+	for j := i; j < len(claims); j++ {
+		if claims[j].l != l {
+			continue
+		}
+		switch c := claims[j].n; {
+		case c < 0:
+			return -1, true
+		case n > math.MaxInt-c:
+			n = math.MaxInt
+		default:
+			n += c
+		}
+	}
+	return n, true
+}
+
+// binding returns the one that binds: a denial before an admission, the longest RetryAfter of two denials, the fewest
+// Remaining of two admissions; the earlier of equals.
+func binding(d, other Decision, none bool) Decision {
+	switch {
+	case none:
+		return other
+	case d.OK != other.OK:
+		if d.OK {
+			return other
+		}
+	case !d.OK && other.RetryAfter > d.RetryAfter,
+		d.OK && other.Remaining < d.Remaining:
+		return other
+	}
+	return d
+}
