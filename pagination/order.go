@@ -225,6 +225,9 @@ func (o *Order[T]) Kinds() []Kind {
 	return kinds
 }
 
+// Keys returns all keys, whether they are terms or not.
+func (o *Order[T]) Keys() []Key[T] { return append([]Key[T](nil), o.family.keys...) }
+
 // Key returns the key of that name, whether it is a term or not.
 func (o *Order[T]) Key(name string) (Key[T], bool) {
 	if i, ok := o.family.byName[name]; ok {
@@ -277,13 +280,15 @@ func (t *Term[T]) nullsFirst() bool { return t.Key.Nulls.First(t.Desc) }
 // the answer is reversed as well.
 func (n Nulls) First(desc bool) bool {
 	switch n {
-	case NullsLow, NotNull:
-		return !desc
 	case NullsHigh:
 		return desc
-	default:
-		return n == NullsFirst
+	case NullsFirst:
+		return true
+	case NullsLast:
+		return false
+	case NotNull, NullsLow:
 	}
+	return !desc
 }
 
 // Before returns the gap just before a row, and ErrNullKey, with the name of the

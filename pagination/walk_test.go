@@ -195,7 +195,10 @@ func TestAllReturnsTheRest(t *testing.T) {
 			t.Errorf("from %d: %d rows, want %d", from, len(got), len(want)-from)
 		}
 	}
-	for range p.All(t.Context(), Request{}) {
+	for _, err := range p.All(t.Context(), Request{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		break // must not hang
 	}
 	ctx, cancel := context.WithCancel(t.Context())
