@@ -121,7 +121,7 @@ func ExampleNewCodec() {
 	_, err = pager.Page(ctx, pagination.Request{Principal: "bob", Token: page.Next})
 	fmt.Println(errors.Is(err, pagination.ErrTokenScope), err)
 	// Output:
-	// true pagination: the token belongs to another resource, order, filter or principal
+	// true pagination: the token belongs to another resource, order, filter or principal (parameter "cursor")
 }
 
 func ExamplePager_All() {

@@ -146,8 +146,8 @@ type sharded[T any] interface {
 	fetchSharded(ctx context.Context, r Range[T]) (batch[T], error)
 }
 
-// countToken counts why a token was refused.
-func (p *Pager[T]) countToken(err error) {
+// refuse counts why a token was refused, and names its parameter.
+func (p *Pager[T]) refuse(param string, err error) error {
 	switch {
 	case errors.Is(err, ErrTokenScope):
 		p.foreign.Add(1)
@@ -156,6 +156,7 @@ func (p *Pager[T]) countToken(err error) {
 	default:
 		p.bad.Add(1)
 	}
+	return &ParamError{param, err}
 }
 
 // settled appends the condition that hides young rows. It is no part of the

@@ -120,7 +120,7 @@ func (p *Pager[T]) sort(q *query[T], text string) error {
 func (p *Pager[T]) position(q *query[T], r Request) error {
 	switch {
 	case r.Token != "":
-		cur, err := p.decode(q, r.Token)
+		cur, err := p.decode(q, "cursor", r.Token)
 		if err != nil {
 			return err
 		}
@@ -152,16 +152,16 @@ func (q *query[T]) near() Gap {
 	return q.start
 }
 
-// decode decodes a token for the request's order and scope.
-func (p *Pager[T]) decode(q *query[T], token string) (Cursor, error) {
+// decode decodes a token, the value of a parameter, for the request's order and scope.
+func (p *Pager[T]) decode(q *query[T], param, token string) (Cursor, error) {
 	cur, err := p.opt.Codec.Decode(token, q.order.Kinds(), q.scope)
 	if err == nil && (!q.order.accepts(cur.Start) || !q.order.accepts(cur.End)) {
 		err = errTokenKind
 	}
 	if err != nil {
-		p.countToken(err)
+		return Cursor{}, p.refuse(param, err)
 	}
-	return cur, err
+	return cur, nil
 }
 
 // bound uses any token as a bound: beyond the row that it stands beside.
@@ -169,7 +169,11 @@ func (p *Pager[T]) bound(q *query[T], token string, after bool) (Gap, error) {
 	if token == "" {
 		return Gap{}, nil
 	}
-	cur, err := p.decode(q, token)
+	param := "before"
+	if after {
+		param = "after"
+	}
+	cur, err := p.decode(q, param, token)
 	if err != nil {
 		return Gap{}, err
 	}
@@ -178,8 +182,7 @@ func (p *Pager[T]) bound(q *query[T], token string, after bool) (Gap, error) {
 		g = cur.End
 	}
 	if g.IsOpen() && (cur.Backward || !after) {
-		p.countToken(errTokenOpen)
-		return Gap{}, errTokenOpen // the end of the list is no row; the start of an empty list may be
+		return Gap{}, p.refuse(param, errTokenOpen) // the end of the list is no row; the start of an empty list may be
 	}
 	return g.at(after), nil
 }
@@ -213,10 +216,9 @@ func (p *Pager[T]) since(q *query[T], text string) error {
 		return &ParamError{"since", fmt.Errorf("%w: since needs a first key that ascends, not %s", ErrParams, q.order)}
 	}
 	if isTokenLike(text) {
-		cur, err := p.decode(q, text)
+		cur, err := p.decode(q, "since", text)
 		if err == nil && cur.Backward {
-			err = errTokenKind // the token of another kind of page
-			p.countToken(err)
+			err = p.refuse("since", errTokenKind) // the token of another kind of page
 		}
 		q.start, q.end, q.positioned = cur.Start, cur.End, !cur.Start.IsOpen()
 		return err

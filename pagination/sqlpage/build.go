@@ -26,22 +26,22 @@ func (s *Source[T]) build(r *pagination.Range[T], low, high pagination.Gap) (sta
 		w.first = 1
 	}
 	strategy := choose(s.q.Strategy, s.dialect, cols, low, high)
-	if strategy == Arms {
-		switch arms := decompose(s.dialect, cols, low, high); len(arms) {
-		case 0, 1: // one range needs no union
-			s.plain(w, r, func() bool {
-				if len(arms) == 0 {
-					w.write("1 = 0")
-					return true
-				}
-				return w.arm(cols, high, &arms[0])
-			}, armOrder(s.dialect, cols, arms))
-		default:
-			s.union(w, r, cols, positions, high, arms)
+	var arms []arm
+	if strategy != RowValue {
+		split := s.dialect
+		if strategy == Or {
+			split = 0 // no engine's NULLs are read apart
 		}
-		return statement{string(w.text), w.operands}, nil
+		arms = decompose(split, cols, low, high)
 	}
-	s.plain(w, r, func() bool { return w.condition(strategy, cols, low, high) }, exprOrder(s.dialect, cols))
+	switch {
+	case strategy != RowValue && len(arms) == 1: // one range is one condition in either form
+		s.plain(w, r, func() bool { return w.arm(cols, high, &arms[0]) }, armOrder(s.dialect, cols, &arms[0]))
+	case strategy == Arms && len(arms) > 1:
+		s.union(w, r, cols, positions, high, arms)
+	default:
+		s.plain(w, r, func() bool { return w.condition(strategy, cols, low, high) }, exprOrder(s.dialect, cols))
+	}
 	return statement{string(w.text), w.operands}, nil
 }
 
@@ -50,8 +50,7 @@ func (w *writer) condition(strategy Strategy, cols []columnOf, low, high paginat
 	if low.IsOpen() && high.IsOpen() {
 		return false
 	}
-	if strategy == Or {
-		// Split by the dialect's NULLs only where a gap asks for it.
+	if strategy != RowValue {
 		w.or(cols, high, decompose(0, cols, low, high))
 		return true
 	}
@@ -116,18 +115,18 @@ func (w *writer) template(t template, first int) {
 	}
 }
 
-// union writes the arms, joined by UNION ALL and sorted again. Each arm reads at
-// most what the page needs.
+// union writes the arms, joined by UNION ALL and sorted again. No arm reads more
+// than the page needs.
 func (s *Source[T]) union(w *writer, r *pagination.Range[T], cols []columnOf, positions []int, high pagination.Gap, arms []arm) {
 	limit := strconv.Itoa(r.Limit + r.Offset)
-	list, open, end := s.list, "(", ")"
+	list, open, end := s.list, "(", " LIMIT "+limit+")"
 	order := make([]string, len(cols))
 	for i := range cols {
 		order[i] = s.dialect.orderBy(strconv.Itoa(positions[i]), &cols[i])
 	}
 	switch s.dialect {
-	case SQLite: // allows ORDER BY and LIMIT in a sub-select only
-		open = "SELECT * FROM ("
+	case SQLite: // merges arms that it reads in this order, as far as the outer LIMIT wants; its arms have none of their own
+		open, end = "", ""
 	case MySQL: // allows expressions after UNION around it only, and wants distinct names there
 		names := make([]string, len(s.selects))
 		aliased := make([]string, len(s.selects))
@@ -148,7 +147,10 @@ func (s *Source[T]) union(w *writer, r *pagination.Range[T], cols []columnOf, po
 		}
 		w.write(open, "SELECT ", list)
 		s.tail(w, r, func() bool { return w.arm(cols, high, &arms[i]) })
-		w.write(" ORDER BY ", armOrder(s.dialect, cols, arms[i:i+1]), " LIMIT ", limit, end)
+		if s.dialect != SQLite {
+			w.write(" ORDER BY ", armOrder(s.dialect, cols, &arms[i]))
+		}
+		w.write(end)
 	}
 	if s.dialect == MySQL {
 		w.write(") AS page")
@@ -172,13 +174,13 @@ func exprOrder(d Dialect, cols []columnOf) string {
 // are left out, and so is the place of NULL where the arm has none: either would
 // keep the index from being used. The others find that out by themselves, and
 // PostgreSQL merges arms only if all of them are sorted by the same list.
-func armOrder(d Dialect, cols []columnOf, arms []arm) string {
-	if d != MySQL || len(arms) != 1 {
+func armOrder(d Dialect, cols []columnOf, a *arm) string {
+	if d != MySQL {
 		return exprOrder(d, cols)
 	}
 	fixed := make([]bool, len(cols))
 	bounded := make([]bool, len(cols))
-	for _, p := range arms[0].predicates {
+	for _, p := range a.predicates {
 		switch p.op {
 		case equal, isNull:
 			fixed[p.term] = true

@@ -48,6 +48,12 @@ func Index[T any](table string, d Dialect, o *pagination.Order[T]) string {
 		c := &cols[i]
 		name.WriteByte('_')
 		name.WriteString(plain(c.expr))
+		if c.desc {
+			name.WriteString("_desc")
+		}
+		if d == Postgres && !d.native(c) { // only there an index knows about NULL
+			name.WriteString("_nulls")
+		}
 		items[i] = c.expr[strings.LastIndexByte(c.expr, '.')+1:]
 		if strings.ContainsAny(c.expr, "( ") {
 			items[i] = "(" + c.expr + ")"
