@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -199,6 +200,21 @@ func TestSinceStaysInSync(t *testing.T) {
 	// The text of the first key starts before its whole group.
 	if five := mustPage(t, p, Request{Since: "2"}); !slices.Equal(ids(five.Items), []int64{7, 8, 9, 10}) {
 		t.Errorf("%v", five.Items)
+	}
+}
+
+// TestSinceKnowsTokensOfAllScopes: the first characters of a token depend on the
+// hint, and so on the scope.
+func TestSinceKnowsTokensOfAllScopes(t *testing.T) {
+	for mode, c := range codecs(t) {
+		p := pagerOf(t, numbered(5), "", Options[item]{Codec: c, Limit: 2})
+		for i := range 200 {
+			r := Request{Resource: strconv.Itoa(i)}
+			r.Since = mustPage(t, p, r).Resume
+			if page := mustPage(t, p, r); !slices.Equal(ids(page.Items), []int64{3, 4}) {
+				t.Fatalf("%s, scope %d: %v", mode, i, page.Items)
+			}
+		}
 	}
 }
 

@@ -232,10 +232,14 @@ func (p *Pager[T]) since(q *query[T], text string) error {
 }
 
 // isTokenLike tells tokens from the text of keys. A token begins with its
-// version and mode, which base64url spells EA, EB … EL; no number, time or UUID
-// does, and text that does must be a token.
+// version, 0001, and mode, 0000 to 0010, which base64url spells E and a letter from
+// A to v; no number or time does, and other text that does must be a token, unless
+// it is a UUID.
 func isTokenLike(s string) bool {
-	if len(s) < 8 || s[0] != 'E' || s[1] < 'A' || s[1] > 'L' {
+	if len(s) < 8 || s[0] != 'E' || s[1] < 'A' || s[1] > 'v' || s[1] > 'Z' && s[1] < 'a' {
+		return false
+	}
+	if _, ok := parseUUID(s); ok {
 		return false
 	}
 	for i := range len(s) {
