@@ -113,7 +113,7 @@ func (c *Codec) Encode(cur Cursor, s Scope) (string, error) {
 	case cur.Issued.IsZero():
 		cur.Issued = time.Now()
 	}
-	var stack [512]byte
+	var stack [128]byte
 	if c.mode == modePlain {
 		b := append(stack[:0], version<<4|modePlain)
 		b = binary.BigEndian.AppendUint32(b, plainHint(s))
@@ -139,7 +139,7 @@ func spell(b []byte) (string, error) {
 	if base64.RawURLEncoding.EncodedLen(len(b)) > maxToken {
 		return "", fmt.Errorf("%w: %d bytes, at most %d", ErrKeySize, len(b), maxToken/4*3)
 	}
-	var stack [512]byte
+	var stack [128]byte
 	return string(base64.RawURLEncoding.AppendEncode(stack[:0], b)), nil
 }
 
@@ -155,7 +155,7 @@ func (c *Codec) Decode(token string, kinds []Kind, s Scope) (Cursor, error) {
 	if len(token) > maxToken {
 		return Cursor{}, errTokenLength
 	}
-	var src, dst [512]byte
+	var src, dst [192]byte
 	b, ok := unspell(dst[:0], append(src[:0], token...))
 	if !ok {
 		return Cursor{}, errTokenEncoding
@@ -324,7 +324,7 @@ func (st *keyState) crypt(k *tokenKey, tag, text []byte) {
 
 // plainHint hashes the scope for a plain token: a guard against mistakes, not against forgery.
 func plainHint(s Scope) uint32 {
-	var stack [256]byte
+	var stack [128]byte
 	return uint32(sipHash(0, 0, appendScope(stack[:0], s)))
 }
 

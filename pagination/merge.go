@@ -161,6 +161,12 @@ func (m *merge[T]) start(ctx context.Context, r Range[T]) (*confluence[T], error
 		t.rng = r
 		t.rng.Offset = 0
 		t.rng.Start, t.rng.End = onShard(r.Start, j+1), onShard(r.End, j+1)
+		if limit == 1 { // no goroutine to wait for
+			if err := run.refill(ctx, j); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()

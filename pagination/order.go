@@ -299,23 +299,32 @@ func (o *Order[T]) Before(row *T) (Gap, error) { return o.beside(row, false) }
 func (o *Order[T]) After(row *T) (Gap, error) { return o.beside(row, true) }
 
 func (o *Order[T]) beside(row *T, after bool) (Gap, error) {
+	if err := o.check(row); err != nil {
+		return Gap{}, err
+	}
 	g := Gap{Key: make([]Value, len(o.terms)), After: after}
+	for i := range o.terms {
+		g.Key[i] = o.terms[i].Key.Of(row)
+	}
+	return g, nil
+}
+
+// check reports why a row has no position.
+func (o *Order[T]) check(row *T) error {
 	for i := range o.terms {
 		k := &o.terms[i].Key
 		v := k.Of(row)
 		switch {
+		case v.IsNull() && k.Nulls == NotNull:
+			return fmt.Errorf("%w: NULL in %s, which is NotNull", ErrNullKey, k.Name)
 		case v.IsNull():
-			if k.Nulls == NotNull {
-				return Gap{}, fmt.Errorf("%w: NULL in %s, which is NotNull", ErrNullKey, k.Name)
-			}
 		case v.kind != k.Kind:
-			return Gap{}, fmt.Errorf("%w: %s returned a %s, its Kind is %s", ErrNullKey, k.Name, v.kind, k.Kind)
+			return fmt.Errorf("%w: %s returned a %s, its Kind is %s", ErrNullKey, k.Name, v.kind, k.Kind)
 		case !v.hasPosition():
-			return Gap{}, fmt.Errorf("%w: %s holds a %s that cannot be compared", ErrNullKey, k.Name, v.kind)
+			return fmt.Errorf("%w: %s holds a %s that cannot be compared", ErrNullKey, k.Name, v.kind)
 		}
-		g.Key[i] = v
 	}
-	return g, nil
+	return nil
 }
 
 // accepts reports whether g can be a position of the order: not longer, of the

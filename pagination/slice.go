@@ -54,7 +54,7 @@ func (s *slice[T]) indexOf(o *Order[T]) (*index, error) {
 
 func (s *slice[T]) build(o *Order[T]) ([]uint32, error) {
 	for i := range s.rows {
-		if _, err := o.Before(&s.rows[i]); err != nil {
+		if err := o.check(&s.rows[i]); err != nil {
 			return nil, fmt.Errorf("row %d: %w", i, err)
 		}
 	}

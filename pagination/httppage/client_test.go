@@ -42,8 +42,8 @@ func TestWalkReadsOurOwnServer(t *testing.T) {
 		t.Errorf("two pages: %q, %v", got, err)
 	}
 	pages := 0
-	for res, err := range httppage.Pages(t.Context(), server.URL+"/cars?limit=4", httppage.ClientOptions{}) {
-		if err != nil || res.StatusCode != 200 {
+	for res, err := range httppage.Pages(t.Context(), server.URL+"/cars?limit=4", httppage.ClientOptions{}) { //nolint:bodyclose // Pages closes it when the loop goes on
+		if err != nil || res.StatusCode != http.StatusOK {
 			t.Fatal(err)
 		}
 		pages++
@@ -51,7 +51,10 @@ func TestWalkReadsOurOwnServer(t *testing.T) {
 	if pages != 6 {
 		t.Errorf("%d pages", pages)
 	}
-	for range httppage.Walk[car](t.Context(), server.URL+"/cars", httppage.ClientOptions{}) {
+	for _, err := range httppage.Walk[car](t.Context(), server.URL+"/cars", httppage.ClientOptions{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		break
 	}
 }
@@ -99,7 +102,7 @@ func TestWalkAgainstHostileServers(t *testing.T) {
 			return 200, one, link("https://api.example:8443/list2")
 		}, httppage.ClientOptions{}, "1", httppage.ErrOrigin},
 		"host by path": {func(*http.Request) (int, string, http.Header) { return 200, one, link("//evil.example/list2") }, httppage.ClientOptions{}, "1", httppage.ErrOrigin},
-		"redirect": {func(r *http.Request) (int, string, http.Header) {
+		"redirect": {func(*http.Request) (int, string, http.Header) {
 			return 302, "", http.Header{"Location": {"https://evil.example/list"}}
 		}, httppage.ClientOptions{}, "", httppage.ErrOrigin},
 		"same origin, spelled out": {func(r *http.Request) (int, string, http.Header) {

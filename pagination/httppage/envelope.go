@@ -3,6 +3,7 @@ package httppage
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -102,7 +103,7 @@ func reduce(row any, names []string) (json.RawMessage, error) {
 	}
 	dec := json.NewDecoder(bytes.NewReader(whole))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, fmt.Errorf("httppage: fields= needs rows that encode as objects")
+		return nil, errors.New("httppage: fields= needs rows that encode as objects")
 	}
 	out := []byte{'{'}
 	for dec.More() {

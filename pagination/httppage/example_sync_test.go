@@ -50,7 +50,8 @@ func Example_sync() {
 		for {
 			var answer httppage.Envelope[Event]
 			if err := json.Unmarshal([]byte(curl(server.URL+"/events?since="+since)), &answer); err != nil {
-				log.Fatal(err)
+				fmt.Println(err)
+				return
 			}
 			for _, e := range answer.Data {
 				fmt.Println(e.Seq, e.Text)

@@ -45,10 +45,9 @@ func curl(url string) string {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		log.Fatal(err)
+	if closed := res.Body.Close(); err != nil || closed != nil {
+		log.Fatal(err, closed)
 	}
 	return string(body)
 }
@@ -72,7 +71,8 @@ func ExampleWalk() {
 	defer server.Close()
 	for post, err := range httppage.Walk[Post](context.Background(), server.URL+"/posts", httppage.ClientOptions{}) {
 		if err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 		fmt.Println(post.ID, post.Title)
 	}

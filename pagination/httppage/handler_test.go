@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -69,7 +70,7 @@ type answer struct {
 func (a answer) ids() string {
 	var out []string
 	for _, c := range a.Data {
-		out = append(out, fmt.Sprint(c.ID))
+		out = append(out, strconv.FormatInt(c.ID, 10))
 	}
 	return strings.Join(out, " ")
 }

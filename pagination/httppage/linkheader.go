@@ -53,7 +53,7 @@ func (p *linkParser) take(c byte) bool {
 	return true
 }
 
-// link parses <URL>;name=value;…
+// link parses a URL in angle brackets and its parameters.
 func (p *linkParser) link() (l Link, ok bool) {
 	if !p.take('<') {
 		return l, false

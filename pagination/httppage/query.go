@@ -120,10 +120,12 @@ func readPositional(pairs []pair, o *Options) (positional, error) {
 			return p, err
 		}
 		p.values[name] = value
-		if role == rolePosition {
+		switch role {
+		case rolePosition:
 			position = name
-		} else if role == roleSize {
+		case roleSize:
 			size = name
+		case roleNone, roleOther:
 		}
 	}
 	p.style = styleOf(position, size, o)

@@ -1,6 +1,10 @@
 package sqlpage
 
-import "github.com/sysblocks/sysblocks/pagination"
+import (
+	"slices"
+
+	"github.com/sysblocks/sysblocks/pagination"
+)
 
 // comparison is what an arm asks of one column.
 type comparison uint8
@@ -80,7 +84,7 @@ func shortOf(d Dialect, cols []columnOf, high pagination.Gap, i int) []arm {
 
 // with appends to a prefix that other arms share.
 func with(prefix []predicate, ps ...predicate) []predicate {
-	return append(prefix[:len(prefix):len(prefix)], ps...)
+	return append(slices.Clip(prefix), ps...)
 }
 
 // fix is the predicate that term i has value v.

@@ -90,9 +90,9 @@
 // # Costs
 //
 // Building a statement: once per shape, at most 256 kept per source; after that a
-// look-up and the arguments, two allocations besides boxed values. Scanning by db tags:
-// one allocation per row besides those of rows.Scan. A count reads every match; it is
-// a statement of its own.
+// look-up and the arguments, two allocations besides boxed values. Scanning by db tags
+// allocates no more than rows.Scan does. A count reads every match; it is a statement
+// of its own.
 //
 // # Limits
 //

@@ -34,7 +34,7 @@ func (s *Source[T]) Explain(ctx context.Context, r pagination.Range[T]) (Plan, e
 		err = s.explainPostgres(ctx, &p, args)
 	case MySQL:
 		err = s.explainMySQL(ctx, &p, args)
-	default:
+	case SQLite:
 		err = s.explainSQLite(ctx, &p, args)
 	}
 	if err != nil {

@@ -53,11 +53,11 @@ func appendFields(fields []field, t reflect.Type, offset uintptr) []field {
 	return fields
 }
 
-// scanner scans the fields in their order. The pointers are those of the row, at
-// offsets that the type has.
+// scanner returns a function that scans the fields in their order, for the rows of
+// one result. The pointers are those of the row, at offsets that the type has.
 func scanner[T any](fields []field) func(rows *sql.Rows, row *T) error {
+	dest := make([]any, len(fields))
 	return func(rows *sql.Rows, row *T) error {
-		dest := make([]any, len(fields))
 		for i := range fields {
 			dest[i] = reflect.NewAt(fields[i].typ, unsafe.Add(unsafe.Pointer(row), fields[i].offset)).Interface()
 		}

@@ -46,6 +46,7 @@ type Source[T any] struct {
 	groupBy template
 	selects []string // without aliases
 	list    string   // the select list
+	fields  []field  // with a nil Query.Scan
 
 	mu    sync.Mutex
 	cache map[string]*cached[T]
@@ -84,7 +85,7 @@ func NewSource[T any](db DB, d Dialect, o *pagination.Order[T], q Query[T]) (*So
 		for _, f := range fields {
 			s.q.Select = append(s.q.Select, f.column)
 		}
-		s.q.Scan = scanner[T](fields)
+		s.fields = fields
 	}
 	s.q.Select = slices.Clone(s.q.Select)
 	for _, column := range s.q.Select {
@@ -126,10 +127,14 @@ func (s *Source[T]) Fetch(ctx context.Context, r pagination.Range[T]) ([]T, erro
 		return nil, err
 	}
 	out := make([]T, 0, min(r.Limit, 1024))
+	scan := s.q.Scan
+	if scan == nil {
+		scan = scanner[T](s.fields)
+	}
 	err = each(ctx, s.db, query, args, func(rows *sql.Rows) error {
 		var row T
 		out = append(out, row)
-		return s.q.Scan(rows, &out[len(out)-1])
+		return scan(rows, &out[len(out)-1])
 	})
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -222,7 +223,7 @@ func TestKeysFollowFromTheTags(t *testing.T) {
 		if got := k.Of(&row); got != want[k.Name] {
 			t.Errorf("%s is %v, want %v", k.Name, got.Any(), want[k.Name].Any())
 		}
-		nullable := strings.Contains("f s n t", k.Name)
+		nullable := slices.Contains([]string{"f", "s", "n", "t"}, k.Name)
 		if (k.Nulls == pagination.NullsHigh) != nullable || k.ID != (k.Name == "id" || k.Name == "uuid") {
 			t.Errorf("%s: nulls %d, identity %v", k.Name, k.Nulls, k.ID)
 		}
