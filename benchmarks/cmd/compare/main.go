@@ -28,6 +28,7 @@ import (
 	"github.com/sysblocks/sysblocks/benchmarks/internal/harness"
 	"github.com/sysblocks/sysblocks/benchmarks/internal/hashringrows"
 	"github.com/sysblocks/sysblocks/benchmarks/internal/idgenrows"
+	"github.com/sysblocks/sysblocks/benchmarks/internal/paginationrows"
 	"github.com/sysblocks/sysblocks/benchmarks/internal/ratelimitrows"
 )
 
@@ -36,10 +37,11 @@ type suite func(quick bool) ([]harness.Row, error)
 
 // suites has one line per package.
 var suites = map[string]suite{ //nolint:gochecknoglobals // a table that is never written
-	"bloom":     bloomrows.Rows,
-	"hashring":  hashringrows.Rows,
-	"idgen":     idgenrows.Rows,
-	"ratelimit": ratelimitrows.Rows,
+	"bloom":      bloomrows.Rows,
+	"hashring":   hashringrows.Rows,
+	"idgen":      idgenrows.Rows,
+	"pagination": paginationrows.Rows,
+	"ratelimit":  ratelimitrows.Rows,
 }
 
 func main() {
