@@ -7,6 +7,20 @@
 //   - [github.com/sysblocks/sysblocks/hashring]: which node owns this key?
 //     Consistent hashing with virtual nodes, weights, zones, load bounds, and
 //     the exact ranges that move when the membership changes.
+//   - [github.com/sysblocks/sysblocks/ratelimit]: may this start now, and if not,
+//     when? Exact token buckets for one key or millions, for HTTP, and for a fleet
+//     on Redis.
+//   - [github.com/sysblocks/sysblocks/lru]: one cache type with five policies,
+//     expiry, loading that survives stampedes and outages, tags and statistics.
+//   - [github.com/sysblocks/sysblocks/bloom]: certainly absent or probably present?
+//     Filters of one cache line per key, growing and forgetting ones, in memory, in
+//     a file and on Redis.
+//   - [github.com/sysblocks/sysblocks/idgen]: identifiers that no other machine
+//     gives: snowflakes on leased worker numbers, segments, UUIDs, opaque texts.
+//   - [github.com/sysblocks/sysblocks/pagination]: pages of a list that changes
+//     while it is read, by the key of a row, over SQL and HTTP.
+//   - [github.com/sysblocks/sysblocks/session]: HTTP sessions that lose no update
+//     and revive nobody, in memory, in SQL, or sealed in a cookie.
 //
 // # What all blocks share
 //
