@@ -36,10 +36,11 @@
 // nothing, and why used tokens stay used.
 //
 // Keyed stores no keys. A bucket is found by a 64-bit fingerprint, of a hash seeded per table, in one of two groups of
-// eight slots; a new key goes to the emptier group. Only a full bucket, which carries no information, gives its slot away:
+// eight slots; a new key goes to the first while that is nearly empty, then to the emptier one. Only a full bucket, which
+// carries no information, gives its slot away:
 //
-//	hash ──┬─► group 1: [f f f f f f f f][s s s s s s s s]
-//	       └─► group 2: [f f f f f f f f][s s s s s s s s]   8 + 8·limits bytes a slot
+//	hash ──┬─► group 1: [f s][f s][f s][f s][f s][f s][f s][f s]
+//	       └─► group 2: [f s][f s][f s][f s][f s][f s][f s][f s]   8 + 8·limits bytes a slot
 //
 // A waiter's cost is added to s at once: its ticket. So nobody overtakes it, however small the other's cost, and its
 // moment is known to the nanosecond when it goes to sleep.

@@ -3,6 +3,7 @@ package ratelimit_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -174,4 +175,15 @@ func ExampleRolling() {
 func ExampleFromRate() {
 	fmt.Println(ratelimit.FromRate(rate.Every(3*time.Second), 5))
 	// Output: 1/3s burst 5
+}
+
+func ExampleNewReader() {
+	l, err := ratelimit.New(ratelimit.PerSecond(1 << 20)) // 1 MiB/s
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	text, err := io.ReadAll(ratelimit.NewReader(context.Background(), strings.NewReader("a download"), l))
+	fmt.Println(string(text), err)
+	// Output: a download <nil>
 }

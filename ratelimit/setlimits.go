@@ -141,7 +141,7 @@ func (q *pool) convertTable(old, next *params, e int64, keep bool) {
 	each := func(do func(st int)) {
 		for g := range int(t.groups) {
 			for i := range ways {
-				if at := t.place(g*t.stride(), i); q.words[at.fp].Load() != 0 {
+				if at := t.place(g*t.stride(), 0, i); q.words[at.fp].Load() != 0 {
 					do(at.st)
 				}
 			}

@@ -9,13 +9,16 @@ import (
 )
 
 const (
-	ways       = 8   // slots per bucket; their fingerprints fill one cache line
+	ways       = 8   // slots per group
+	enough     = 3   // slots in use from which on a key looks for the emptier group
 	maxStripes = 256 // locks for insertions; a check takes none
 )
 
-// table finds the bucket of a hash. It stores no keys: a 64-bit fingerprint stands for one. Words hold, per group of
-// eight slots, eight fingerprints and then the eight slots' states. Two groups are candidates for a hash; a new key goes
-// to the one with fewer slots in use, which keeps overflow negligible up to 70 % load.
+// table finds the bucket of a hash. It stores no keys: a 64-bit fingerprint stands for one. Words hold slots of a
+// fingerprint and its states, side by side, so that a hit is mostly one cache line; eight slots are a group. Two groups
+// are candidates for a hash. A new key goes to the first while that has room to spare, then to the one with fewer slots
+// in use, which keeps overflow negligible up to 70 % load. Within a group it goes to the slot that its hash names, or
+// to the next free one, so that most look-ups end at the first or second slot.
 type table struct {
 	groups  uint64
 	states  int // state words per slot
@@ -49,25 +52,29 @@ func (t *table) candidates(h uint64) (int, int) {
 	return int(g1) * t.stride(), int(g2) * t.stride()
 }
 
-func (t *table) place(off, slot int) place {
-	return place{fp: off + slot, st: off + ways + slot*t.states}
+// place is the slot of the group at off that is i behind the one that h names.
+func (t *table) place(off int, h uint64, i int) place {
+	slot := off + (int(h)+i)&(ways-1)*(1+t.states)
+	return place{fp: slot, st: slot + 1}
 }
 
 // find returns where the fingerprint of h stands.
 func (t *table) find(words []atomic.Uint64, h uint64) (place, bool) {
 	g1, _ := bits.Mul64(h, t.groups)
-	off := int(g1) * t.stride()
-	group := words[off : off+ways]
-	for i := range group {
-		if group[i].Load() == h {
-			return t.place(off, i), true
-		}
+	if at, found := t.look(words, int(g1)*t.stride(), h); found {
+		return at, true
 	}
-	_, off = t.candidates(h)
-	group = words[off : off+ways]
-	for i := range group {
-		if group[i].Load() == h {
-			return t.place(off, i), true
+	_, off := t.candidates(h)
+	return t.look(words, off, h)
+}
+
+// look goes through one group, from the slot that h names on.
+func (t *table) look(words []atomic.Uint64, off int, h uint64) (place, bool) {
+	size := 1 + t.states
+	group := words[off : off+ways*size]
+	for i := range uint64(ways) {
+		if slot := int((h+i)&(ways-1)) * size; slot < len(group) && group[slot].Load() == h {
+			return place{fp: off + slot, st: off + slot + 1}, true
 		}
 	}
 	return place{}, false
@@ -131,11 +138,13 @@ func (q *pool) victim(h uint64, r *reading) (at place, s uint64, used float64) {
 	used = math.Inf(1)
 	for g, off := range [2]int{off1, off2} {
 		for i := range ways {
-			p := q.table.place(off, i)
+			p := q.table.place(off, h, i)
 			first := q.words[p.st].Load()
 			u := q.inUse(p, first, r)
 			if u == 0 {
-				free[g], state[g] = p, first
+				if busy[g] == ways {
+					free[g], state[g] = p, first // the one nearest to the slot that h names
+				}
 				busy[g]--
 			}
 			if u < used {
@@ -149,7 +158,7 @@ func (q *pool) victim(h uint64, r *reading) (at place, s uint64, used float64) {
 		}
 		return at, s, used
 	}
-	if busy[0] <= busy[1] {
+	if busy[0] < enough || busy[0] <= busy[1] {
 		return free[0], state[0], 0
 	}
 	return free[1], state[1], 0
@@ -183,7 +192,7 @@ func (q *pool) firstFree(h uint64, r *reading) time.Duration {
 	off1, off2 := q.table.candidates(h)
 	for _, off := range [2]int{off1, off2} {
 		for i := range ways {
-			p := q.table.place(off, i)
+			p := q.table.place(off, h, i)
 			wait := time.Duration(0)
 			for k := range r.p.axes {
 				a := &r.p.axes[k]
@@ -206,7 +215,7 @@ func (q *pool) occupied(e int64) int {
 	n := 0
 	for g := range int(q.table.groups) {
 		for i := range ways {
-			at := q.table.place(g*q.table.stride(), i)
+			at := q.table.place(g*q.table.stride(), 0, i)
 			if q.inUse(at, q.words[at.st].Load(), &r) > 0 {
 				n++
 			}

@@ -64,8 +64,8 @@ func (l *Limiter) askLease(s *shard, ln *line, batch []*op) []*op {
 	}
 	for _, o := range slices.Backward(batch) {
 		if o.kind == take && o.n > 0 && !o.left {
-			if room := min(e.size, l.o.LeaseMax-e.tokens); room > 0 {
-				o.want = min(o.n+room, 1<<31)
+			if room := min(e.size, l.o.LeaseMax-e.tokens); room > 0 && o.n < maxLease {
+				o.want = o.n + room
 			}
 			break
 		}

@@ -17,5 +17,5 @@ func httprateOnKeys() (func(string), error) {
 }
 
 func httprateMiddleware(tokens int, next http.Handler) http.Handler {
-	return httprate.LimitBy(tokens, time.Hour, httprate.KeyByIP)(next)
+	return httprate.LimitBy(tokens, time.Hour, httprate.KeyByIP)(next) //nolint:staticcheck // the key that ByIP without proxies is
 }
