@@ -100,7 +100,7 @@ func figure(name string, value func() (float64, error)) harness.Contender {
 
 // Rows returns the rows of package bloom. quick shrinks the data for a test.
 func Rows(quick bool) ([]harness.Row, error) {
-	small, large, file := uint64(1<<20), uint64(128<<20), uint64(64<<20)
+	small, large, file := uint64(1<<20), uint64(64<<20), uint64(64<<20)
 	if quick {
 		small, large, file = 64<<10, 1<<20, 1<<20
 	}
@@ -183,27 +183,27 @@ func cachedRows(d data) []harness.Row {
 	}
 }
 
-// largeRows are of a filter larger than the caches; 100 million keys fill it in a minute for the slowest peer.
+// largeRows are of a filter larger than the caches; 50 million keys fill it within half a minute for the slowest peer.
 func largeRows(d data) []harness.Row {
 	return []harness.Row{
 		{
-			Workload: "Test, absent keys, 128 MiB", Ours: ourTest(d, d.absent), Peers: []harness.Contender{blobTest(d, d.absent)},
+			Workload: "Test, absent keys, 64 MiB", Ours: ourTest(d, d.absent), Peers: []harness.Contender{blobTest(d, d.absent)},
 			Target: harness.AtLeast(1.2),
 		},
 		{
-			Workload: "hash and Test, absent keys, 128 MiB", Ours: ourString(d), Peers: []harness.Contender{classicString(d)},
+			Workload: "hash and Test, absent keys, 64 MiB", Ours: ourString(d), Peers: []harness.Contender{classicString(d)},
 			Target: harness.AtLeast(6),
 		},
 		{
-			Workload: "TestMany, 128 MiB, against own Test", Ours: ourTestMany(d, d.absent, bloom.Options{}),
+			Workload: "TestMany, 64 MiB, against own Test", Ours: ourTestMany(d, d.absent, bloom.Options{}),
 			Peers: []harness.Contender{ourTest(d, d.absent)}, Target: harness.AtLeast(1.8),
 		},
 		{
-			Workload: "TestMany, 128 MiB", Ours: ourTestMany(d, d.absent, bloom.Options{}),
+			Workload: "TestMany, 64 MiB", Ours: ourTestMany(d, d.absent, bloom.Options{}),
 			Peers: []harness.Contender{parquetTest(d, d.absent)}, Target: harness.AtLeast(1.5),
 		},
 		{
-			Workload: "TestMany, 128 MiB, HugePages against none", Ours: ourTestMany(d, d.absent, bloom.Options{HugePages: true}),
+			Workload: "TestMany, 64 MiB, HugePages against none", Ours: ourTestMany(d, d.absent, bloom.Options{HugePages: true}),
 			Peers: []harness.Contender{ourTestMany(d, d.absent, bloom.Options{})}, Target: harness.AtLeast(1.15),
 		},
 	}
