@@ -3,6 +3,7 @@ package pagination
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -52,7 +53,7 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		"negative page":        {p, Request{Page: -1}, ErrOffset},
 		"negative offset":      {p, Request{Offset: -1}, ErrOffset},
 		"deep page":            {p, Request{Page: 7, Limit: 20}, ErrOffset},
-		"page overflows":       {p, Request{Page: 1 << 62, Limit: 20}, ErrOffset},
+		"page overflows":       {p, Request{Page: math.MaxInt, Limit: 20}, ErrOffset},
 		"offsets refused":      {desc, Request{Page: 1}, ErrOffset},
 		"since descending":     {desc, Request{Since: "1"}, ErrParams},
 		"since no integer":     {p, Request{Since: "yesterday"}, ErrParams},

@@ -198,7 +198,6 @@ type everything struct {
 	Tags []string           `db:"tags"` // no key
 	Skip int                `db:"-"`
 	None int
-	priv int `db:"priv"` //nolint:unused // unexported fields are not columns
 }
 
 func TestKeysFollowFromTheTags(t *testing.T) {
