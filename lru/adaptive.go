@@ -44,6 +44,7 @@ func (p *adaptive[K, V]) queueOf(e *entry[K, V]) *queue {
 
 func (p *adaptive[K, V]) insert(e *entry[K, V], h uint64) {
 	w := p.cache.weightOf(e)
+	e.setBits(refMain|refMark, 0)
 	if p.cache.bounded {
 		if n := p.window.n + p.main.n; len(p.sketch.words) == 0 || n >= p.sketch.period/agingFactor && n <= p.expect {
 			p.sketch.resize(min(max(2*n, 64), max(p.expect, 16)))
