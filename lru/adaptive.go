@@ -1,5 +1,10 @@
 package lru
 
+import (
+	"os"
+	"strconv"
+)
+
 // adaptive is the default policy of one shard: a window for what is new and a main list for what has proved itself.
 //
 //	insert → window ──(front)──► candidate ─┬─ admitted ──► main ──(hand)──► victim
@@ -13,7 +18,8 @@ type adaptive[K comparable, V any] struct {
 	slab[K, V]
 	cache  *Cache[K, V]
 	window queue
-	main   queue
+	main   queue // on probation
+	safe   queue // protected
 	sketch sketch
 	tuner  tuner
 	fair   int    // weight that the shard may have when the cache is full
@@ -32,12 +38,17 @@ const maxSteps = 32
 func (p *adaptive[K, V]) setFair(fair, expect int) {
 	p.fair = fair
 	p.expect = expect
-	p.tuner.setSize(expect)
+	if p.tuner.share == 0 {
+		p.tuner = newTuner()
+	}
 }
 
 func (p *adaptive[K, V]) queueOf(e *entry[K, V]) *queue {
-	if e.ref.Load()&refMain != 0 {
+	switch e.ref.Load() & (refMain | refMark) {
+	case refMain:
 		return &p.main
+	case refMain | refMark:
+		return &p.safe
 	}
 	return &p.window
 }
@@ -46,15 +57,63 @@ func (p *adaptive[K, V]) insert(e *entry[K, V], h uint64) {
 	w := p.cache.weightOf(e)
 	e.setBits(refMain|refMark, 0)
 	if p.cache.bounded {
-		if n := p.window.n + p.main.n; len(p.sketch.words) == 0 || n >= p.sketch.period/agingFactor && n <= p.expect {
-			p.sketch.resize(min(max(2*n, 64), max(p.expect, 16)))
-		}
-		p.sketch.add(h, 1)
-		p.tuner.miss(h)
+		p.observe(h)
 	}
 	p.pushBack(&p.window.list, p.alloc(e))
 	p.window.weight += w
-	p.tuner.entered++
+}
+
+// observe lets the sketch and the tuner know of a miss.
+func (p *adaptive[K, V]) observe(h uint64) {
+	n := p.window.n + p.main.n + p.safe.n
+	if n >= p.sketch.room {
+		p.sketch.resize(max(2*n, 64), p.expect)
+		p.tuner.fit(max(n, min(2*n, p.expect), 32))
+	}
+	p.sketch.add(h, 1)
+	p.tuner.miss(h, n)
+	for range scanStep {
+		if p.tuner.cursor++; int(p.tuner.cursor) >= len(p.nodes) {
+			p.tuner.cursor = 0
+			continue
+		}
+		e := p.nodes[p.tuner.cursor].e
+		if e == nil || e.ref.Load()&refMain == 0 {
+			continue
+		}
+		uses := e.takeCount()
+		h := p.cache.hash(e.key)
+		p.tuner.saw(p.sketch.estimate(h), uses)
+		if uses > 0 {
+			p.sketch.add(h, uses)
+			e.setBits(refUsed, refUsed)
+		}
+	}
+	if p.tuner.due(n) {
+		p.tuner.decide()
+	}
+}
+
+// scanStep entries are looked at by the cursor for each miss.
+const scanStep = 1
+
+// used takes the uses of an entry that a hand passes, and reports whether there were any, now or when the cursor came.
+func (p *adaptive[K, V]) used(e *entry[K, V]) bool {
+	n := e.takeCount()
+	if n > 0 {
+		h := p.cache.hash(e.key)
+		p.sketch.add(h, n)
+		if e.ref.Load()&refMain != 0 {
+			p.tuner.hand += int(n)
+		} else if xWin == 0 || p.main.n == 0 || p.sketch.estimate(h) <= p.sketch.estimate(p.cache.hash(p.nodes[p.main.front].e.key)) {
+			p.tuner.window += int(n)
+		}
+	}
+	if e.ref.Load()&refUsed != 0 {
+		e.setBits(refUsed, 0)
+		return true
+	}
+	return n > 0
 }
 
 // settle moves what the window has too much to main while the cache is not full and nothing has to leave.
@@ -83,7 +142,7 @@ func (p *adaptive[K, V]) replace(old, e *entry[K, V]) {
 	e.setBits(refMain|refMark, old.ref.Load()&(refMain|refMark))
 }
 
-func (p *adaptive[K, V]) use(e *entry[K, V]) { e.count(e.ref.Load(), refCounter) }
+func (p *adaptive[K, V]) use(e *entry[K, V]) { e.count(e.ref.Load(), p.cache.hot) }
 
 func (p *adaptive[K, V]) remove(e *entry[K, V]) {
 	q := p.queueOf(e)
@@ -97,7 +156,7 @@ func (p *adaptive[K, V]) reweigh(e *entry[K, V], delta int) { p.queueOf(e).weigh
 // victim brings the window down to its target, one candidate after the other, until one of the two sides loses an
 // entry; without a candidate the hand of main decides.
 func (p *adaptive[K, V]) victim(keep *entry[K, V]) *entry[K, V] {
-	for steps := 0; p.window.n > 0 && (p.window.weight > p.windowTarget() || p.main.n == 0); steps++ {
+	for steps := 0; p.window.n > 0 && (p.window.weight > p.windowTarget() || p.main.n+p.safe.n == 0); steps++ {
 		e := p.nodes[p.window.front].e
 		if e == keep {
 			if p.window.n == 1 {
@@ -107,9 +166,7 @@ func (p *adaptive[K, V]) victim(keep *entry[K, V]) *entry[K, V] {
 			continue
 		}
 		h := p.cache.hash(e.key)
-		if n := e.takeCount(); n > 0 && steps < maxSteps {
-			p.sketch.add(h, n)
-			p.tuner.windowHit(n)
+		if p.used(e) && steps < maxSteps {
 			p.moveToBack(&p.window.list, e.pos)
 			continue
 		}
@@ -122,25 +179,20 @@ func (p *adaptive[K, V]) victim(keep *entry[K, V]) *entry[K, V] {
 			continue
 		}
 		if !p.admit(h, v) {
-			p.tuner.refused(h)
+			p.tuner.refused(h, p.window.n)
 			return e
 		}
 		p.promote(e)
-		p.tuner.displaced(p.cache.hash(v.key))
 		return v
 	}
-	v := p.mainVictim(keep)
-	if v != nil {
-		p.tuner.displaced(p.cache.hash(v.key))
-	}
-	return v
+	return p.mainVictim(keep)
 }
 
 // admit compares a candidate with the victim. A refused candidate that is not quite new gets in at random now and
 // then: whoever knows the keys cannot keep everybody else out by making a victim look hot.
 func (p *adaptive[K, V]) admit(h uint64, v *entry[K, V]) bool {
 	a, b := p.sketch.estimate(h), p.sketch.estimate(p.cache.hash(v.key))
-	if a > b {
+	if a > b+xMargin {
 		return true
 	}
 	if a < 6 {
@@ -150,35 +202,54 @@ func (p *adaptive[K, V]) admit(h uint64, v *entry[K, V]) bool {
 	return p.random>>57 == 0 // 1 in 128
 }
 
-// mainVictim moves the hand over main: a used entry goes to the back and its uses into the sketch. After maxSteps
-// the least used entry that it has seen must do.
+// shift moves an entry between queues.
+func (p *adaptive[K, V]) shift(e *entry[K, V], from, to *queue, ref uint32) {
+	w := p.cache.weightOf(e)
+	p.unlink(&from.list, e.pos)
+	from.weight -= w
+	e.setBits(refMain|refMark, ref)
+	p.pushBack(&to.list, e.pos)
+	to.weight += w
+}
+
+// mainVictim looks for an unused entry on probation. A used one moves to the protected queue, which in turn gives
+// back its oldest unused entry when it is too long.
 func (p *adaptive[K, V]) mainVictim(keep *entry[K, V]) *entry[K, V] {
-	var least *entry[K, V]
-	low := uint32(refCounter + 1)
-	for range min(maxSteps, p.main.n) {
+	for i := 0; p.main.n > 0 || p.demote(); i++ {
 		e := p.nodes[p.main.front].e
-		n := e.takeCount()
-		if e != keep {
-			if n == 0 {
-				return e
-			}
-			if n < low {
-				least, low = e, n
-			}
+		if !p.used(e) && e != keep || i >= maxSteps && e != keep {
+			return e
 		}
-		if n > 0 {
-			p.sketch.add(p.cache.hash(e.key), n)
-			p.tuner.mainHit(n)
+		if p.main.n+p.safe.n == 1 {
+			return nil // keep alone
 		}
-		p.moveToBack(&p.main.list, e.pos)
+		p.shift(e, &p.main, &p.safe, refMain|refMark)
+		for p.safe.weight > (p.safe.weight+p.main.weight)/5*4 && p.demote() {
+		}
 	}
-	return least
+	return nil
+}
+
+// demote moves the oldest unused protected entry back on probation; a few used ones get another turn.
+func (p *adaptive[K, V]) demote() bool {
+	if p.safe.n == 0 {
+		return false
+	}
+	for i := 0; ; i++ {
+		e := p.nodes[p.safe.front].e
+		if p.used(e) && i < maxSteps {
+			p.moveToBack(&p.safe.list, e.pos)
+			continue
+		}
+		p.shift(e, &p.safe, &p.main, refMain)
+		return true
+	}
 }
 
 func (p *adaptive[K, V]) order(f func(*entry[K, V]) bool) {
 	// Window entries come first: they must prove themselves. Entries with uses come after those without.
 	for _, used := range []bool{false, true} {
-		for _, l := range []*list{&p.window.list, &p.main.list} {
+		for _, l := range []*list{&p.window.list, &p.main.list, &p.safe.list} {
 			if !p.each(l, func(e *entry[K, V]) bool {
 				return (e.ref.Load()&refCounter != 0) != used || f(e)
 			}) {
@@ -186,4 +257,23 @@ func (p *adaptive[K, V]) order(f func(*entry[K, V]) bool) {
 			}
 		}
 	}
+}
+
+var (
+	xMargin = int(xenv("M", 0))
+	xShare  = xenv("S", 0.05)
+	xClear  = xenv("C", 1)
+	xSafe   = xenv("F", 0.8)
+	xThr    = xenv("T", 0.01)
+	xBeta   = xenv("B", 1)
+	xHand   = xenv("N", 5)
+	xScan   = xenv("K", 1)
+	xWin    = xenv("W", 1)
+)
+
+func xenv(n string, d float64) float64 {
+	if v, err := strconv.ParseFloat(os.Getenv("X"+n), 64); err == nil {
+		return v
+	}
+	return d
 }

@@ -63,7 +63,7 @@ func check[K comparable, V any](t testing.TB, c *Cache[K, V]) {
 
 func checkAdaptive[K comparable, V any](t testing.TB, c *Cache[K, V], p *adaptive[K, V]) {
 	t.Helper()
-	for _, q := range []*queue{&p.window, &p.main} {
+	for _, q := range []*queue{&p.window, &p.main, &p.safe} {
 		n, weight := 0, 0
 		p.each(&q.list, func(e *entry[K, V]) bool {
 			n++

@@ -318,6 +318,7 @@ func (x *machine[V]) step(op, a, b byte) string {
 	case 12, 13:
 		d := time.Duration(value) * 20 * time.Millisecond
 		<-time.After(d)
+		synctest.Wait() // the timer may have fired at this very moment
 		m.now += d
 		c.RemoveExpired()
 		m.expire()

@@ -1,6 +1,9 @@
 package lru
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // sketch estimates how often a key was inserted or used of late: a count-min sketch of four-bit counters (TinyLFU,
 // Einziger, Friedman and Manes 2017). All counters of one key lie in one block of 64 bytes, so an access costs one
@@ -9,25 +12,32 @@ type sketch struct {
 	words  []uint64 // blocks of eight words, sixteen counters a word
 	added  int      // increments since the last halving
 	period int      // increments between two halvings
+	room   int      // entries of the shard at which it grows
 }
 
 const (
 	sketchBlock = 8 // words
 	sketchMax   = 15
+	sketchBytes = 8                  // per entry
 	nibbleHigh  = 0x7777777777777777 // what a halving keeps of each counter
 )
 
-// resize makes room for n entries. The counts so far are kept: a block is copied to those that it splits into.
-func (s *sketch) resize(n int) {
-	blocks := max(1, (n+sketchBlock*2-1)/(sketchBlock*2)) // four bytes per entry
-	size := 1 << bits.Len(uint(blocks-1)) * sketchBlock
+// resize makes room for n entries, or for expect if that is known and less. The counts so far are kept: a block is
+// copied to those that it splits into.
+func (s *sketch) resize(n, expect int) {
+	s.room = n
+	if expect > 0 && n >= expect {
+		n, s.room = expect, math.MaxInt
+	}
+	size := max(1, (n*sketchBytes+8*sketchBlock-1)/(8*sketchBlock)) * sketchBlock
 	s.period = agingFactor * max(n, 16)
 	if size <= len(s.words) {
 		return
 	}
 	next := make([]uint64, size)
-	for i := 0; len(s.words) > 0 && i < size; i += len(s.words) {
-		copy(next[i:], s.words)
+	for i := 0; len(s.words) > 0 && i < size; i += sketchBlock {
+		from := i / sketchBlock * (len(s.words) / sketchBlock) / (size / sketchBlock) * sketchBlock
+		copy(next[i:i+sketchBlock], s.words[from:])
 	}
 	s.words = next
 }
@@ -35,10 +45,11 @@ func (s *sketch) resize(n int) {
 // at returns the word and the shift of the k-th counter of a hash: two words of the block per counter, so that the
 // four counters of a key never share one.
 func (s *sketch) at(h uint64, k int) (word, shift int) {
-	block := int(h>>8) & (len(s.words)/sketchBlock - 1) * sketchBlock
-	m := h * 0x9e3779b97f4a7c15
+	m := h * 0x9e3779b97f4a7c15 // the table uses the high bits of h itself
+	hi, _ := bits.Mul64(m, uint64(len(s.words)/sketchBlock))
+	block := int(hi) * sketchBlock
 	b := m >> (k * 5)
-	return block + 2*k + int(b>>40&1), int(b>>41&15) * 4
+	return block + 2*k + int(b&1), int(b>>1&15) * 4
 }
 
 func (s *sketch) estimate(h uint64) int {
