@@ -1,10 +1,5 @@
 package lru
 
-import (
-	"os"
-	"strconv"
-)
-
 // adaptive is the default policy of one shard: a window for what is new and a main list for what has proved itself.
 //
 //	insert → window ──(front)──► candidate ─┬─ admitted ──► main ──(hand)──► victim
@@ -105,7 +100,7 @@ func (p *adaptive[K, V]) used(e *entry[K, V]) bool {
 		p.sketch.add(h, n)
 		if e.ref.Load()&refMain != 0 {
 			p.tuner.hand += int(n)
-		} else if xWin == 0 || p.main.n == 0 || p.sketch.estimate(h) <= p.sketch.estimate(p.cache.hash(p.nodes[p.main.front].e.key)) {
+		} else if p.main.n == 0 || p.sketch.estimate(h) <= p.sketch.estimate(p.cache.hash(p.nodes[p.main.front].e.key)) {
 			p.tuner.window += int(n)
 		}
 	}
@@ -192,7 +187,7 @@ func (p *adaptive[K, V]) victim(keep *entry[K, V]) *entry[K, V] {
 // then: whoever knows the keys cannot keep everybody else out by making a victim look hot.
 func (p *adaptive[K, V]) admit(h uint64, v *entry[K, V]) bool {
 	a, b := p.sketch.estimate(h), p.sketch.estimate(p.cache.hash(v.key))
-	if a > b+xMargin {
+	if a > b {
 		return true
 	}
 	if a < 6 {
@@ -257,23 +252,4 @@ func (p *adaptive[K, V]) order(f func(*entry[K, V]) bool) {
 			}
 		}
 	}
-}
-
-var (
-	xMargin = int(xenv("M", 0))
-	xShare  = xenv("S", 0.05)
-	xClear  = xenv("C", 1)
-	xSafe   = xenv("F", 0.8)
-	xThr    = xenv("T", 0.01)
-	xBeta   = xenv("B", 1)
-	xHand   = xenv("N", 5)
-	xScan   = xenv("K", 1)
-	xWin    = xenv("W", 1)
-)
-
-func xenv(n string, d float64) float64 {
-	if v, err := strconv.ParseFloat(os.Getenv("X"+n), 64); err == nil {
-		return v
-	}
-	return d
 }

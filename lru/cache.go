@@ -66,7 +66,7 @@ func New[K comparable, V any](capacity int, opts Options[K, V]) (*Cache[K, V], e
 	}
 	switch opts.Policy {
 	case Adaptive:
-		c.hot = uint32(xenv("H", 3))
+		c.hot = maxUses
 	case SIEVE:
 		c.hot = 1
 	case LRU, LFU, FIFO: // no counter

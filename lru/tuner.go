@@ -29,18 +29,25 @@ type tuner struct {
 }
 
 const (
-	windowLevels = 9
-	firstLevel   = 2
+	windowLevels = 8
+	firstLevel   = 1
 	maxGhosts    = 4096
+
+	// worthIt of the misses must be gained before the window moves.
+	worthIt = 0.003
+	// nextBest is what the keys just outside of main are worth, compared with the least popular ones inside.
+	nextBest = 0.8
+	// handSpread concentrates the uses that hands take on the coldest two fifths of main, where the hands are.
+	handSpread = 2.5
 )
 
 // windowShare is the share of the window at a level.
 func windowShare(level int) float64 {
-	return [windowLevels]float64{0.01, 0.03, 0.07, 0.15, 0.25, 0.4, 0.6, 0.8, 0.95}[level]
+	return [windowLevels]float64{0.01, 0.03, 0.07, 0.15, 0.25, 0.4, 0.6, 0.8}[level]
 }
 
 func newTuner() tuner {
-	return tuner{level: int(xenv("L", firstLevel)), share: windowShare(int(xenv("L", firstLevel)))}
+	return tuner{level: firstLevel, share: windowShare(firstLevel)}
 }
 
 // fit makes room for the ghosts of n entries.
@@ -95,7 +102,7 @@ func (t *tuner) saw(estimate int, uses uint32) {
 }
 
 // due reports whether a period of n misses is over.
-func (t *tuner) due(n int) bool { return t.misses >= max(int(xenv2*float64(n)), 128) }
+func (t *tuner) due(n int) bool { return t.misses >= max(n, 128) }
 
 // loss estimates the uses, in the time that the figures cover, of the least popular share of main. Entries are
 // ranked by what the sketch knew before, not by the uses themselves: those that happened to have none are not those
@@ -105,7 +112,7 @@ func (t *tuner) loss(share float64) float64 {
 	for _, n := range t.seen {
 		seen += n
 	}
-	lost := float64(t.hand) * min(1, share*xHand)
+	lost := float64(t.hand) * min(1, share*handSpread)
 	rest := share * float64(seen)
 	for i, n := range t.seen {
 		if n > 0 {
@@ -113,7 +120,7 @@ func (t *tuner) loss(share float64) float64 {
 			rest = max(0, rest-float64(n))
 		}
 	}
-	return lost / xScan
+	return lost
 }
 
 // decide compares the levels and moves to the best one.
@@ -136,7 +143,7 @@ func (t *tuner) decide() {
 		total += float64(n)
 		won[i] = total
 	}
-	best, at := xThr*float64(2*t.misses), t.level
+	best, at := worthIt*float64(2*t.misses), t.level
 	for level := range windowLevels {
 		d := windowShare(level) - t.share
 		net := 0.0
@@ -144,7 +151,7 @@ func (t *tuner) decide() {
 		case d > 0:
 			net = won[level] - t.loss(d/(1-t.share))
 		case d < 0:
-			net = xBeta*t.loss(-d/(1-t.share)) - float64(t.window)*-d/t.share
+			net = nextBest*t.loss(-d/(1-t.share)) - float64(t.window)*-d/t.share
 		}
 		if net > best {
 			best, at = net, level
@@ -156,5 +163,3 @@ func (t *tuner) decide() {
 		t.seen, t.uses = [sketchMax + 1]int{}, [sketchMax + 1]int{}
 	}
 }
-
-var xenv2 = xenv("P", 1)
