@@ -164,14 +164,18 @@ func (c *Cache[K, V]) idle(e *entry[K, V], now int64) {
 	}
 }
 
-// hit counts a hit if that was asked for. The address of a local variable tells goroutines apart well enough.
+// hit counts a hit if that was asked for.
 func (c *Cache[K, V]) hit() {
-	if c.hits == nil {
-		return
+	if c.hits != nil {
+		c.hits[ownStripe()].n.Add(1)
 	}
+}
+
+// ownStripe chooses a stripe by the address of a local variable, which tells goroutines apart well enough.
+func ownStripe() int {
 	var here byte
 	at := uintptr(unsafe.Pointer(&here))
-	c.hits[(at>>10^at>>15)%hitStripes].n.Add(1)
+	return int((at>>10 ^ at>>15) % hitStripes)
 }
 
 // getOrdered is Get for the policies that move an entry with each use.

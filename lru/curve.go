@@ -24,7 +24,9 @@ type Curve[K comparable] struct {
 	clock   int            // position of the last read in marks
 	marks   []int32        // Fenwick tree over positions: one for the last read of each sampled key
 	hits    [curveBuckets]float64
-	reads   float64
+	reads   float64 // that the sample stands for
+
+	total [hitStripes]stripe // all reads; added to by Add, read by HitRatio
 }
 
 type sampled[K comparable] struct {
@@ -60,6 +62,7 @@ func NewCurve[K comparable](samples int) (*Curve[K], error) {
 // and one load.
 func (c *Curve[K]) Add(key K) {
 	h := maphash.Comparable(c.seed, key)
+	c.total[ownStripe()].n.Add(1)
 	if h > c.threshold.Load() {
 		return
 	}
@@ -101,17 +104,23 @@ func (c *Curve[K]) Add(key K) {
 func (c *Curve[K]) HitRatio(capacity int) float64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.reads == 0 {
+	total := 0.0
+	for i := range c.total {
+		total += float64(c.total[i].n.Load())
+	}
+	if total == 0 {
 		return math.NaN()
 	}
-	sum := 0.0
+	// A sample without its share of the few hottest keys stands for too few reads, one with more for too many. Those
+	// are reads of short distance (SHARDS-adj).
+	sum := total - c.reads
 	for i := range c.hits {
 		if i > bucketOf(float64(capacity)) {
 			break
 		}
 		sum += c.hits[i]
 	}
-	return sum / c.reads
+	return min(1, max(0, sum/total))
 }
 
 func bucketOf(distance float64) int {

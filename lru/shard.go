@@ -53,7 +53,7 @@ func (s *shard[K, V]) init(c *Cache[K, V], capacity int) {
 // resize tells the parts how large the cache is.
 func (s *shard[K, V]) resize(capacity int) {
 	fair := capacity / len(s.cache.shards)
-	expect := fair + fair/32 + 64 // shards differ a little
+	expect := fair + fair/64 + 64 // shards differ a little
 	if s.cache.opts.Weight != nil || capacity == Unbounded {
 		expect = 0 // unknown
 	}
@@ -73,7 +73,7 @@ func (s *shard[K, V]) expect() int {
 		return 0
 	}
 	fair := int(s.cache.capacity.Load()) / len(s.cache.shards)
-	return fair + fair/32 + 64
+	return fair + fair/64 + 64
 }
 
 // use counts a read or write of e.

@@ -36,7 +36,7 @@ type table[K comparable, V any] struct {
 func newTable[K comparable, V any](buckets int) *table[K, V] {
 	return &table[K, V]{
 		buckets: make([]bucket[K, V], buckets),
-		limit:   buckets * bucketSlots * 4 / 5,
+		limit:   buckets * (bucketSlots - 1),
 	}
 }
 
@@ -160,11 +160,11 @@ func (t *table[K, V]) each(from, to int, f func(*entry[K, V])) {
 }
 
 // grown returns a larger table with the same entries. expect is the number of entries that the shard will have
-// when the cache is full: the last step goes there and not beyond, which keeps the table at four fifths.
+// when the cache is full: the last step goes there and not beyond, which keeps the table at six sevenths.
 func (t *table[K, V]) grown(expect int, hash func(*entry[K, V]) uint64) *table[K, V] {
 	n := 2 * len(t.buckets)
 	if expect > t.limit {
-		n = min(n, expect*5/(4*bucketSlots)+2)
+		n = min(n, expect/(bucketSlots-1)+2)
 	}
 	next := newTable[K, V](n)
 	t.each(0, len(t.buckets), func(e *entry[K, V]) { next.insert(hash(e), e) })

@@ -62,6 +62,9 @@ func (w *wheel[K, V]) add(e *entry[K, V], at int64) int64 {
 		w.levels[l] = new(level[K, V])
 	}
 	lv := w.levels[l]
+	if n := len(lv.slots[i]); n == cap(lv.slots[i]) && n >= 1024 {
+		lv.slots[i] = append(make([]*entry[K, V], 0, n+n/8), lv.slots[i]...) // append would take a quarter more
+	}
 	lv.slots[i] = append(lv.slots[i], e)
 	lv.used |= 1 << i
 	w.refs++

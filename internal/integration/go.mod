@@ -3,9 +3,11 @@ module github.com/sysblocks/sysblocks/internal/integration
 go 1.26.0
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/redis/go-redis/v9 v9.23.0
+	github.com/sysblocks/sysblocks v0.0.0-00010101000000-000000000000
 )
 
 require (
