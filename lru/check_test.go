@@ -1,6 +1,10 @@
 package lru
 
-import "testing"
+import (
+	"errors"
+	"strings"
+	"testing"
+)
 
 // check verifies what must hold whenever no operation is under way.
 func check[K comparable, V any](t testing.TB, c *Cache[K, V]) {
@@ -96,5 +100,12 @@ func checkWheel[K comparable, V any](t testing.TB, c *Cache[K, V], s *shard[K, V
 		if next := s.wheel.next(); next != never && c.timer.at.Load() > next {
 			t.Errorf("the wheel wants to turn at %d, the timer is set to %d", next, c.timer.at.Load())
 		}
+	}
+}
+
+func checkInvalid(t *testing.T, field string, f func() error) {
+	t.Helper()
+	if err := f(); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), field) {
+		t.Errorf("%s: got %v", field, err)
 	}
 }
