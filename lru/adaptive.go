@@ -219,7 +219,10 @@ func (p *adaptive[K, V]) mainVictim(keep *entry[K, V]) *entry[K, V] {
 			return nil // keep alone
 		}
 		p.shift(e, &p.main, &p.safe, refMain|refMark)
-		for p.safe.weight > (p.safe.weight+p.main.weight)/5*4 && p.demote() {
+		for p.safe.weight > (p.safe.weight+p.main.weight)/5*4 {
+			if !p.demote() {
+				break
+			}
 		}
 	}
 	return nil

@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-func mustNew[K comparable, V any](t testing.TB, capacity int, opts Options[K, V]) *Cache[K, V] {
-	t.Helper()
+func mustNew[K comparable, V any](tb testing.TB, capacity int, opts Options[K, V]) *Cache[K, V] {
+	tb.Helper()
 	c, err := New(capacity, opts)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }
@@ -129,7 +129,9 @@ func TestRandomOperationsKeepTheInvariants(t *testing.T) {
 			c.Get(key)
 		}
 	}
-	c.Resize(500)
+	if _, err := c.Resize(500); err != nil {
+		t.Fatal(err)
+	}
 	check(t, c)
 	if c.Weight() > 500 || t.Failed() {
 		t.Fatalf("seed %d: weight %d", seed, c.Weight())

@@ -101,7 +101,7 @@ func (c *Cache[K, V]) hash(key K) uint64 { return maphash.Comparable(c.seed, key
 // place is the hash of e under which the table keeps it. A key that differs from itself (NaN) hashes to something
 // else each time and can never be found by its key; the address of its entry stands in.
 func (c *Cache[K, V]) place(e *entry[K, V]) uint64 {
-	if e.key != e.key { //nolint:gocritic,staticcheck // true for NaN
+	if e.key != e.key { //nolint:gocritic // true for NaN
 		return uint64(uintptr(unsafe.Pointer(e))) * 0x9e3779b97f4a7c15
 	}
 	return c.hash(e.key)
@@ -109,7 +109,7 @@ func (c *Cache[K, V]) place(e *entry[K, V]) uint64 {
 
 // keyed is place where the hash of the key is known.
 func (c *Cache[K, V]) keyed(h uint64, e *entry[K, V]) uint64 {
-	if e.key != e.key { //nolint:gocritic,staticcheck // true for NaN
+	if e.key != e.key { //nolint:gocritic // true for NaN
 		return c.place(e)
 	}
 	return h
@@ -187,9 +187,8 @@ func (c *Cache[K, V]) getOrdered(s *shard[K, V], h uint64, key K) (v V, ok bool)
 		s.misses.Add(1)
 		return v, false
 	}
-	now := int64(0)
 	if e.ref.Load()&refTimed != 0 {
-		now = c.now()
+		now := c.now()
 		if c.dead(e, now) != 0 {
 			s.mu.Unlock()
 			s.misses.Add(1)
@@ -208,12 +207,12 @@ func (c *Cache[K, V]) getOrdered(s *shard[K, V], h uint64, key K) (v V, ok bool)
 func (c *Cache[K, V]) look(key K) (*entry[K, V], V, bool) {
 	h := c.hash(key)
 	if e := c.shard(h).table.Load().find(h, key); e != nil {
-		now := int64(0)
-		if e.ref.Load()&refTimed != 0 {
-			now = c.now()
+		if e.ref.Load()&refTimed == 0 {
+			return e, e.load(c.kind), true
 		}
+		now := c.now() // before the value: what it had then was alive then
 		v := e.load(c.kind)
-		if e.ref.Load()&refTimed == 0 || c.dead(e, now) == 0 {
+		if c.dead(e, now) == 0 {
 			return e, v, true
 		}
 	}

@@ -156,7 +156,7 @@ func (c *Cache[K, V]) open(ctx context.Context, s *shard[K, V], r request[K, V])
 	if s.calls == nil {
 		s.calls = map[K]*call[K, V]{}
 	}
-	if r.key == r.key { //nolint:gocritic,staticcheck // NaN could never be deleted
+	if r.key == r.key { //nolint:gocritic // NaN could never be deleted
 		s.calls[r.key] = cl
 	} else {
 		cl.void = true

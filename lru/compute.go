@@ -3,6 +3,7 @@ package lru
 // Action is what Compute does with the value that its function returns.
 type Action uint8
 
+// What Compute may do.
 const (
 	Keep   Action = iota // leave everything as it is
 	Set                  // store the returned value

@@ -69,7 +69,7 @@ func (c *Curve[K]) Add(key K) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	limit := c.threshold.Load()
-	if h > limit || key != key { //nolint:gocritic,staticcheck // NaN is never read twice
+	if h > limit || key != key { //nolint:gocritic // NaN is never read twice
 		return
 	}
 	rate := (float64(limit) + 1) / (1 << 64)
@@ -92,7 +92,7 @@ func (c *Curve[K]) Add(key K) {
 	heap.Push(&c.largest, k)
 	c.mark(k.at, 1)
 	if len(c.keys) > c.samples {
-		out := heap.Pop(&c.largest).(*sampled[K]) //nolint:errcheck,forcetypeassert // the heap holds nothing else
+		out := heap.Pop(&c.largest).(*sampled[K]) // the heap holds nothing else
 		c.threshold.Store(out.hash - 1)
 		c.mark(out.at, -1)
 		delete(c.keys, out.key)
@@ -168,7 +168,7 @@ func (s sampledHeap[K]) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
 
 // Push and Pop are for container/heap.
 func (s *sampledHeap[K]) Push(x any) {
-	*s = append(*s, x.(*sampled[K])) //nolint:errcheck,forcetypeassert // Add pushes nothing else
+	*s = append(*s, x.(*sampled[K])) // Add pushes nothing else
 }
 
 func (s *sampledHeap[K]) Pop() any {

@@ -135,9 +135,9 @@ func (e *entry[K, V]) load(kind valueKind) V {
 	case valuePointer:
 		p := atomic.LoadPointer((*unsafe.Pointer)(unsafe.Pointer(&e.value)))
 		return *(*V)(unsafe.Pointer(&p))
-	default:
-		return e.value
+	case valueFixed:
 	}
+	return e.value
 }
 
 // swap stores a value in place and returns the old one. Only for valueWord and valuePointer.
@@ -155,9 +155,9 @@ func (e *entry[K, V]) holds(kind valueKind, v V) bool {
 	switch kind {
 	case valueWord, valuePointer:
 		return atomic.LoadUintptr((*uintptr)(unsafe.Pointer(&e.value))) == *(*uintptr)(unsafe.Pointer(&v))
-	default:
-		return true
+	case valueFixed:
 	}
+	return true
 }
 
 // deadline returns the time at which e dies, never without one.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
 )
 
 // Fetch returns the value of key, from the cache or from Options.Load (LoadMany, if that stands alone). However many
@@ -216,10 +217,8 @@ type scopeKey[K comparable, V any] struct{ c *Cache[K, V] }
 func (c *Cache[K, V]) recursive(ctx context.Context, key K) bool {
 	sc, _ := ctx.Value(scopeKey[K, V]{c}).(*scope[K])
 	for ; sc != nil; sc = sc.parent {
-		for _, k := range sc.keys {
-			if k == key {
-				return true
-			}
+		if slices.Contains(sc.keys, key) {
+			return true
 		}
 	}
 	return false

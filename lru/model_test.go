@@ -61,6 +61,7 @@ func (m *model) use(it *item) {
 		m.counted(it)
 	case SIEVE:
 		it.visited = true
+	case Adaptive, FIFO:
 	}
 }
 
@@ -120,6 +121,7 @@ func (m *model) order() []*item {
 		sort.Slice(out, func(i, j int) bool {
 			return out[i].count < out[j].count || out[i].count == out[j].count && out[i].at < out[j].at
 		})
+	case Adaptive, LRU, FIFO:
 	case SIEVE:
 		if i := slices.Index(out, m.hand); i >= 0 {
 			out = slices.Concat(out[i:], out[:i])
@@ -233,8 +235,9 @@ type machine[V any] struct {
 	got  []string
 }
 
-func newMachine[V any](t testing.TB, policy Policy, capacity int, weighted bool, ttl time.Duration, wrap func(int) V, open func(V) int) *machine[V] {
-	x := &machine[V]{t: t, wrap: wrap, open: open, m: &model{policy: policy, capacity: capacity, weighted: weighted, ttl: ttl}}
+func newMachine[V any](tb testing.TB, policy Policy, capacity int, weighted bool, ttl time.Duration, wrap func(int) V, open func(V) int) *machine[V] {
+	tb.Helper()
+	x := &machine[V]{t: tb, wrap: wrap, open: open, m: &model{policy: policy, capacity: capacity, weighted: weighted, ttl: ttl}}
 	opts := Options[int, V]{Policy: policy, TTL: ttl, OnRemove: func(e Entry[int, V], cause Cause) {
 		x.got = append(x.got, fmt.Sprint(e.Key, open(e.Value), e.Weight, cause))
 	}}
@@ -243,7 +246,7 @@ func newMachine[V any](t testing.TB, policy Policy, capacity int, weighted bool,
 	}
 	c, err := New(capacity, opts)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	x.c = c
 	return x
@@ -348,6 +351,7 @@ func (x *machine[V]) compute(key, value int) string {
 		return x.wrap(value), action
 	})
 	switch action {
+	case Keep:
 	case Set:
 		x.m.set(key, value, x.m.ttl)
 	case Remove:
@@ -430,17 +434,17 @@ func (x *machine[V]) compare() {
 	check(x.t, x.c)
 }
 
-func runProgram[V any](t testing.TB, policy Policy, program []byte, wrap func(int) V, open func(V) int) {
-	t.Helper()
+func runProgram[V any](tb testing.TB, policy Policy, program []byte, wrap func(int) V, open func(V) int) {
+	tb.Helper()
 	if len(program) < 2 {
 		return
 	}
 	ttl := time.Duration(program[1]%3) * 3 * time.Second
-	x := newMachine(t, policy, 1+int(program[0]%16), program[1]&4 != 0, ttl, wrap, open)
+	x := newMachine(tb, policy, 1+int(program[0]%16), program[1]&4 != 0, ttl, wrap, open)
 	var log []string
 	defer func() {
-		if t.Failed() {
-			t.Logf("%v, capacity %d, weighted %v, ttl %v: %v", policy, 1+program[0]%16, program[1]&4 != 0, ttl, log)
+		if tb.Failed() {
+			tb.Logf("%v, capacity %d, weighted %v, ttl %v: %v", policy, 1+program[0]%16, program[1]&4 != 0, ttl, log)
 		}
 	}()
 	for p := program[2:]; len(p) >= 3; p = p[3:] {
@@ -455,7 +459,7 @@ type wide struct{ a, b, c int }
 
 func widen(v int) wide   { return wide{v, v, v} }
 func narrow(v wide) int  { return v.b }
-func pointTo(v int) *int { return &v }
+func pointTo(v int) *int { return new(v) }
 func pointAt(v *int) int { return *v }
 
 var exactPolicies = []Policy{LRU, LFU, FIFO, SIEVE}

@@ -10,6 +10,7 @@ import (
 // A Policy decides which entry makes room when the cache is full.
 type Policy uint8
 
+// The policies. Adaptive is what a service should run; the others are the algorithms of that name to the letter.
 const (
 	Adaptive Policy = iota // frequency and recency, tuned while it runs; hits take no lock
 	LRU                    // exact: least recently used first; one lock, also for hits
@@ -39,6 +40,7 @@ func (p Policy) String() string {
 // A Cause says why a value left the cache.
 type Cause uint8
 
+// The causes of a departure.
 const (
 	Evicted     Cause = iota + 1 // no room, or refused as too heavy
 	Expired                      // TTL, TTI or Expire
@@ -65,7 +67,7 @@ func (c Cause) String() string {
 	}
 }
 
-// Unbounded, as a capacity, turns eviction for size off.
+// Unbounded as a capacity turns eviction for size off.
 const Unbounded = math.MaxInt
 
 // Options configures New. The zero value is an Adaptive cache whose entries do not expire.

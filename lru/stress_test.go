@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ func TestAllMethodsTogether(t *testing.T) {
 			c = mustNew(t, 2500, Options[int, [4]int]{
 				Policy: policy, TTL: 50 * time.Millisecond, TTI: 20 * time.Millisecond, CountHits: true,
 				Weight:   func(k int, _ [4]int) int { return k % 4 },
-				Tags:     func(k int, _ [4]int) []string { return []string{fmt.Sprint(k % 8)} },
+				Tags:     func(k int, _ [4]int) []string { return []string{strconv.Itoa(k % 8)} },
 				Load:     func(_ context.Context, k int) ([4]int, error) { return [4]int{k, k, k, k}, nil },
 				Loading:  Loading{StaleFor: 10 * time.Millisecond, RefreshAfter: 10 * time.Millisecond},
 				OnRemove: func(e Entry[int, [4]int], _ Cause) { c.Peek(e.Key + 1) },
@@ -46,6 +47,7 @@ func TestAllMethodsTogether(t *testing.T) {
 }
 
 func stressStep(t *testing.T, c *Cache[int, [4]int], rng *rand.Rand) {
+	t.Helper()
 	k, x := rng.IntN(3000), rng.IntN(1000)
 	v := [4]int{x, x, x, x}
 	switch rng.IntN(40) {
@@ -54,7 +56,7 @@ func stressStep(t *testing.T, c *Cache[int, [4]int], rng *rand.Rand) {
 	case 1:
 		c.Expire(k, time.Millisecond)
 	case 2:
-		c.InvalidateTags(fmt.Sprint(k % 8))
+		c.InvalidateTags(strconv.Itoa(k % 8))
 	case 3:
 		c.Compute(k, func(old [4]int, _ bool) ([4]int, Action) { return old, Action(x % 3) })
 	case 4:
@@ -103,6 +105,7 @@ func stressStep(t *testing.T, c *Cache[int, [4]int], rng *rand.Rand) {
 }
 
 func whole(t *testing.T, v [4]int) {
+	t.Helper()
 	if v[0] != v[1] || v[1] != v[2] || v[2] != v[3] {
 		t.Errorf("torn value %v", v)
 	}
@@ -229,7 +232,7 @@ func TestAllocationsAndSizes(t *testing.T) {
 
 func TestOptionsOutOfRangeAreNamed(t *testing.T) {
 	for want, o := range map[string]Options[int, int]{
-		"Policy": {Policy: 9}, "TTL ": {TTL: -1}, "TTI": {TTI: -1}, "TTLFunc": {TTL: 1, TTLFunc: func(int, int) time.Duration { return 1 }},
+		"Policy": {Policy: 9}, "TTL": {TTL: -1}, "TTI": {TTI: -1}, "TTLFunc": {TTL: 1, TTLFunc: func(int, int) time.Duration { return 1 }},
 		"Jitter": {Jitter: 1.5}, "Concurrency": {Loading: Loading{Concurrency: -1}}, "BatchWindow": {Loading: Loading{BatchWindow: 1}},
 		"StaleFor": {Loading: Loading{StaleFor: 1}}, "NegativeTTL": {Loading: Loading{NegativeTTL: -1}},
 	} {

@@ -19,7 +19,6 @@ type tuner struct {
 	sample uint64   // of hash values, 1 in sample+1 has a ghost
 
 	misses int
-	rest   int                // misses until the figures mean something again
 	gain   [windowLevels]int  // misses that a window of this level would have avoided, by the least such level
 	seen   [sketchMax + 1]int // entries of main that the cursor saw, by the estimate of the sketch before
 	uses   [sketchMax + 1]int // and their uses since the cursor came last
@@ -62,7 +61,7 @@ func (t *tuner) fit(n int) {
 	}
 }
 
-func (t *tuner) ghost(h uint64) (slot *uint64, print uint64) {
+func (t *tuner) ghost(h uint64) (slot *uint64, mark uint64) {
 	m := h * 0xd6e8feb86659fd93
 	if len(t.ghosts) == 0 || m&t.sample != 0 {
 		return nil, 0
@@ -72,8 +71,8 @@ func (t *tuner) ghost(h uint64) (slot *uint64, print uint64) {
 
 // refused notes a key that the window let go.
 func (t *tuner) refused(h uint64, length int) {
-	if slot, print := t.ghost(h); slot != nil {
-		*slot = print | uint64(t.entered-uint32(length))
+	if slot, mark := t.ghost(h); slot != nil {
+		*slot = mark | uint64(t.entered-uint32(length))
 	}
 }
 
@@ -81,8 +80,8 @@ func (t *tuner) refused(h uint64, length int) {
 func (t *tuner) miss(h uint64, n int) {
 	t.misses++
 	t.entered++
-	slot, print := t.ghost(h)
-	if slot == nil || *slot&^0xffffffff != print || *slot == 0 {
+	slot, mark := t.ghost(h)
+	if slot == nil || *slot&^0xffffffff != mark || *slot == 0 {
 		return
 	}
 	distance := float64(t.entered - uint32(*slot))
