@@ -28,6 +28,7 @@ import (
 	"github.com/sysblocks/sysblocks/benchmarks/internal/harness"
 	"github.com/sysblocks/sysblocks/benchmarks/internal/hashringrows"
 	"github.com/sysblocks/sysblocks/benchmarks/internal/idgenrows"
+	"github.com/sysblocks/sysblocks/benchmarks/internal/lrurows"
 	"github.com/sysblocks/sysblocks/benchmarks/internal/paginationrows"
 	"github.com/sysblocks/sysblocks/benchmarks/internal/ratelimitrows"
 )
@@ -40,6 +41,7 @@ var suites = map[string]suite{ //nolint:gochecknoglobals // a table that is neve
 	"bloom":      bloomrows.Rows,
 	"hashring":   hashringrows.Rows,
 	"idgen":      idgenrows.Rows,
+	"lru":        lrurows.Rows,
 	"pagination": paginationrows.Rows,
 	"ratelimit":  ratelimitrows.Rows,
 }

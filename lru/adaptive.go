@@ -1,0 +1,258 @@
+package lru
+
+// adaptive is the default policy of one shard: a window for what is new and a main list for what has proved itself.
+//
+//	insert → window ──(front)──► candidate ─┬─ admitted ──► main ──(hand)──► victim
+//	           ▲  used again: once more │   └─ refused: evicted
+//	           └────────────────────────┘
+//
+// Both are queues whose front gets a second chance when it was used (clock); no hit moves anything. A candidate
+// replaces the victim of main if the sketch has counted it more often. How much of the shard the window may take is
+// decided by the tuner from what the hands see.
+type adaptive[K comparable, V any] struct {
+	slab[K, V]
+	cache  *Cache[K, V]
+	window queue
+	main   queue // on probation
+	safe   queue // protected
+	sketch sketch
+	tuner  tuner
+	fair   int    // weight that the shard may have when the cache is full
+	random uint64 // state of the generator for random admissions
+}
+
+// queue is a list and the weight of its entries.
+type queue struct {
+	list
+	weight int
+}
+
+// maxSteps bounds how many entries one search for a victim looks at.
+const maxSteps = 32
+
+func (p *adaptive[K, V]) setFair(fair, expect int) {
+	p.fair = fair
+	p.expect = expect
+	if p.tuner.share == 0 {
+		p.tuner = newTuner()
+	}
+}
+
+func (p *adaptive[K, V]) queueOf(e *entry[K, V]) *queue {
+	switch e.ref.Load() & (refMain | refMark) {
+	case refMain:
+		return &p.main
+	case refMain | refMark:
+		return &p.safe
+	}
+	return &p.window
+}
+
+func (p *adaptive[K, V]) insert(e *entry[K, V], h uint64) {
+	w := p.cache.weightOf(e)
+	e.setBits(refMain|refMark, 0)
+	if p.cache.bounded {
+		p.observe(h)
+	}
+	p.pushBack(&p.window.list, p.alloc(e))
+	p.window.weight += w
+}
+
+// observe lets the sketch and the tuner know of a miss.
+func (p *adaptive[K, V]) observe(h uint64) {
+	n := p.window.n + p.main.n + p.safe.n
+	if n >= p.sketch.room {
+		p.sketch.resize(max(2*n, 64), p.expect)
+		p.tuner.fit(max(n, min(2*n, p.expect), 32))
+	}
+	p.sketch.add(h, 1)
+	p.tuner.miss(h, n)
+	for range scanStep {
+		if p.tuner.cursor++; int(p.tuner.cursor) >= len(p.nodes) {
+			p.tuner.cursor = 0
+			continue
+		}
+		e := p.nodes[p.tuner.cursor].e
+		if e == nil || e.ref.Load()&refMain == 0 {
+			continue
+		}
+		uses := e.takeCount()
+		h := p.cache.hash(e.key)
+		p.tuner.saw(p.sketch.estimate(h), uses)
+		if uses > 0 {
+			p.sketch.add(h, uses)
+			e.setBits(refUsed, refUsed)
+		}
+	}
+	if p.tuner.due(n) {
+		p.tuner.decide()
+	}
+}
+
+// scanStep entries are looked at by the cursor for each miss.
+const scanStep = 1
+
+// used takes the uses of an entry that a hand passes, and reports whether there were any, now or when the cursor came.
+func (p *adaptive[K, V]) used(e *entry[K, V]) bool {
+	n := e.takeCount()
+	if n > 0 {
+		h := p.cache.hash(e.key)
+		p.sketch.add(h, n)
+		if e.ref.Load()&refMain != 0 {
+			p.tuner.hand += int(n)
+		} else if p.main.n == 0 || p.sketch.estimate(h) <= p.sketch.estimate(p.cache.hash(p.nodes[p.main.front].e.key)) {
+			p.tuner.window += int(n)
+		}
+	}
+	if e.ref.Load()&refUsed != 0 {
+		e.setBits(refUsed, 0)
+		return true
+	}
+	return n > 0
+}
+
+// settle moves what the window has too much to main while the cache is not full and nothing has to leave.
+func (p *adaptive[K, V]) settle() {
+	for p.window.weight > p.windowTarget() && p.window.n > 1 {
+		p.promote(p.nodes[p.window.front].e)
+	}
+}
+
+func (p *adaptive[K, V]) windowTarget() int {
+	return max(1, int(float64(p.fair)*p.tuner.share))
+}
+
+func (p *adaptive[K, V]) promote(e *entry[K, V]) {
+	w := p.cache.weightOf(e)
+	p.unlink(&p.window.list, e.pos)
+	p.window.weight -= w
+	e.setBits(refMain|refMark, refMain)
+	p.pushBack(&p.main.list, e.pos)
+	p.main.weight += w
+}
+
+func (p *adaptive[K, V]) replace(old, e *entry[K, V]) {
+	e.pos = old.pos
+	p.nodes[e.pos].e = e
+	e.setBits(refMain|refMark, old.ref.Load()&(refMain|refMark))
+}
+
+func (p *adaptive[K, V]) use(e *entry[K, V]) { e.count(e.ref.Load(), p.cache.hot) }
+
+func (p *adaptive[K, V]) remove(e *entry[K, V]) {
+	q := p.queueOf(e)
+	p.unlink(&q.list, e.pos)
+	q.weight -= p.cache.weightOf(e)
+	p.release(e.pos)
+}
+
+func (p *adaptive[K, V]) reweigh(e *entry[K, V], delta int) { p.queueOf(e).weight += delta }
+
+// victim brings the window down to its target, one candidate after the other, until one of the two sides loses an
+// entry; without a candidate the hand of main decides.
+func (p *adaptive[K, V]) victim(keep *entry[K, V]) *entry[K, V] {
+	for steps := 0; p.window.n > 0 && (p.window.weight > p.windowTarget() || p.main.n+p.safe.n == 0); steps++ {
+		e := p.nodes[p.window.front].e
+		if e == keep {
+			if p.window.n == 1 {
+				break
+			}
+			p.moveToBack(&p.window.list, e.pos)
+			continue
+		}
+		h := p.cache.hash(e.key)
+		if p.used(e) && steps < maxSteps {
+			p.moveToBack(&p.window.list, e.pos)
+			continue
+		}
+		v := p.mainVictim(keep)
+		if v == nil {
+			if p.window.n == 1 || p.fair <= 1 {
+				return e
+			}
+			p.promote(e)
+			continue
+		}
+		if !p.admit(h, v) {
+			p.tuner.refused(h, p.window.n)
+			return e
+		}
+		p.promote(e)
+		return v
+	}
+	return p.mainVictim(keep)
+}
+
+// admit compares a candidate with the victim. A refused candidate that is not quite new gets in at random now and
+// then: whoever knows the keys cannot keep everybody else out by making a victim look hot.
+func (p *adaptive[K, V]) admit(h uint64, v *entry[K, V]) bool {
+	a, b := p.sketch.estimate(h), p.sketch.estimate(p.cache.hash(v.key))
+	if a > b {
+		return true
+	}
+	if a < 6 {
+		return false
+	}
+	p.random = p.random*6364136223846793005 + 1442695040888963407
+	return p.random>>57 == 0 // 1 in 128
+}
+
+// shift moves an entry between queues.
+func (p *adaptive[K, V]) shift(e *entry[K, V], from, to *queue, ref uint32) {
+	w := p.cache.weightOf(e)
+	p.unlink(&from.list, e.pos)
+	from.weight -= w
+	e.setBits(refMain|refMark, ref)
+	p.pushBack(&to.list, e.pos)
+	to.weight += w
+}
+
+// mainVictim looks for an unused entry on probation. A used one moves to the protected queue, which in turn gives
+// back its oldest unused entry when it is too long.
+func (p *adaptive[K, V]) mainVictim(keep *entry[K, V]) *entry[K, V] {
+	for i := 0; p.main.n > 0 || p.demote(); i++ {
+		e := p.nodes[p.main.front].e
+		if !p.used(e) && e != keep || i >= maxSteps && e != keep {
+			return e
+		}
+		if p.main.n+p.safe.n == 1 {
+			return nil // keep alone
+		}
+		p.shift(e, &p.main, &p.safe, refMain|refMark)
+		for p.safe.weight > (p.safe.weight+p.main.weight)/5*4 {
+			if !p.demote() {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// demote moves the oldest unused protected entry back on probation; a few used ones get another turn.
+func (p *adaptive[K, V]) demote() bool {
+	if p.safe.n == 0 {
+		return false
+	}
+	for i := 0; ; i++ {
+		e := p.nodes[p.safe.front].e
+		if p.used(e) && i < maxSteps {
+			p.moveToBack(&p.safe.list, e.pos)
+			continue
+		}
+		p.shift(e, &p.safe, &p.main, refMain)
+		return true
+	}
+}
+
+func (p *adaptive[K, V]) order(f func(*entry[K, V]) bool) {
+	// Window entries come first: they must prove themselves. Entries with uses come after those without.
+	for _, used := range []bool{false, true} {
+		for _, l := range []*list{&p.window.list, &p.main.list, &p.safe.list} {
+			if !p.each(l, func(e *entry[K, V]) bool {
+				return (e.ref.Load()&refCounter != 0) != used || f(e)
+			}) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,203 @@
+package lru
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// shard is one part of the cache with a lock of its own.
+//
+// Order of locks: one shard at a time; inside it tags.mu, timer.mu or a job's mu. No user function runs under any.
+type shard[K comparable, V any] struct {
+	table  atomic.Pointer[table[K, V]] // stored under mu, read by everybody
+	misses atomic.Uint64
+	len    atomic.Int64 // changed under mu, read by Len
+	weight atomic.Int64 // changed under mu, read by writers that look for a victim elsewhere
+
+	mu       sync.Mutex
+	cache    *Cache[K, V]
+	policy   policy[K, V]
+	adaptive *adaptive[K, V] // policy, if it is that
+	pinned   list            // entries of weight 0, in nodes of pins
+	pins     slab[K, V]
+	wheel    *wheel[K, V]
+	calls    map[K]*call[K, V] // loads in flight that may still store their result
+	failures map[K]failure     // errors that are remembered
+	events   []event[K, V]     // departures that the listener has not heard of
+	telling  bool              // a goroutine delivers events
+	closed   bool
+	writes   uint64                  // writes and removals so far
+	left     [Invalidated + 1]uint64 // departures by cause
+	rejected uint64
+	probes   [4]probe[K, V]
+	inserted uint64
+
+	_ [64]byte // the next shard begins on another cache line
+}
+
+func (s *shard[K, V]) init(c *Cache[K, V], capacity int) {
+	s.cache = c
+	s.table.Store(newTable[K, V](1))
+	switch c.opts.Policy {
+	case LFU:
+		s.policy = newFrequency[K, V](capacity)
+	case Adaptive:
+		s.adaptive = &adaptive[K, V]{cache: c, random: c.hash(*new(K))}
+		s.policy = s.adaptive
+	case LRU, FIFO, SIEVE:
+		s.policy = &recency[K, V]{policy: c.opts.Policy}
+	}
+	s.resize(capacity)
+}
+
+// resize tells the parts how large the cache is.
+func (s *shard[K, V]) resize(capacity int) {
+	fair := capacity / len(s.cache.shards)
+	expect := fair + fair/64 + 64 // shards differ a little
+	if s.cache.opts.Weight != nil || capacity == Unbounded {
+		expect = 0 // unknown
+	}
+	switch p := s.policy.(type) {
+	case *adaptive[K, V]:
+		p.setFair(fair, expect)
+	case *frequency[K, V]:
+		p.setCapacity(capacity)
+		p.expect = expect
+	case *recency[K, V]:
+		p.expect = expect
+	}
+}
+
+func (s *shard[K, V]) expect() int {
+	if s.cache.opts.Weight != nil || s.cache.capacity.Load() == Unbounded {
+		return 0
+	}
+	fair := int(s.cache.capacity.Load()) / len(s.cache.shards)
+	return fair + fair/64 + 64
+}
+
+// use counts a read or write of e.
+func (s *shard[K, V]) use(e *entry[K, V]) {
+	if e.ref.Load()&refPinned == 0 {
+		s.policy.use(e)
+	}
+}
+
+// add puts a new entry in. The key is absent and there is room.
+func (s *shard[K, V]) add(h uint64, e *entry[K, V], now int64) {
+	t := s.table.Load()
+	if t.count >= t.limit {
+		t = t.grown(s.expect(), s.cache.place)
+		s.table.Store(t)
+	}
+	s.enlist(e, h)
+	t.insert(s.cache.keyed(h, e), e)
+	w := int64(s.cache.weightOf(e))
+	s.len.Add(1)
+	if w != 0 {
+		s.weight.Add(w)
+	}
+	s.inserted++
+	s.probe(e, now)
+	s.file(e)
+}
+
+// enlist gives e to the policy, or to the pinned ones.
+func (s *shard[K, V]) enlist(e *entry[K, V], h uint64) {
+	if s.cache.weightOf(e) == 0 {
+		e.setBits(refPinned, refPinned)
+		s.pins.pushBack(&s.pinned, s.pins.alloc(e))
+		return
+	}
+	e.takeCount() // of a time when it stood elsewhere
+	s.policy.insert(e, h)
+}
+
+func (s *shard[K, V]) delist(e *entry[K, V]) {
+	if e.ref.Load()&refPinned != 0 {
+		s.pins.unlink(&s.pinned, e.pos)
+		s.pins.release(e.pos)
+		e.setBits(refPinned, 0)
+		return
+	}
+	s.policy.remove(e)
+}
+
+// file makes sure that the wheel looks at e in time.
+func (s *shard[K, V]) file(e *entry[K, V]) {
+	at := s.cache.reclaimAt(e)
+	if at == never {
+		return
+	}
+	if s.wheel == nil {
+		s.wheel = &wheel[K, V]{now: s.cache.now()}
+	}
+	// A slot that is looked at within the second after the deadline is good enough.
+	if s.wheel.filed(e) > at+1<<wheelShift {
+		s.cache.timer.arm(s.cache, s.wheel.add(e, at))
+	}
+}
+
+// reclaimAt is when e may be forgotten: after its deadline and the time in which it may be served stale.
+func (c *Cache[K, V]) reclaimAt(e *entry[K, V]) int64 {
+	return after(c.deadline(e), int64(c.opts.Loading.StaleFor))
+}
+
+// drop takes e out of everything and notes the event. The caller subtracts the weight from the budget.
+func (s *shard[K, V]) drop(e *entry[K, V], cause Cause) {
+	c := s.cache
+	s.table.Load().remove(c.place(e), e)
+	s.delist(e)
+	s.len.Add(-1)
+	if w := c.weightOf(e); w != 0 {
+		s.weight.Add(int64(-w))
+	}
+	s.depart(e, e.load(c.kind), cause)
+	s.retire(e)
+}
+
+// retire is for an entry that is no longer in the table.
+func (s *shard[K, V]) retire(e *entry[K, V]) {
+	e.setBits(refGone, refGone)
+	if s.wheel != nil {
+		s.wheel.left(e)
+	}
+	if s.cache.tags != nil {
+		s.cache.tags.release(e.full().tags)
+	}
+}
+
+// swap gives the place of old to e, which has the same key, and files it.
+func (s *shard[K, V]) swap(old, e *entry[K, V]) {
+	c := s.cache
+	s.table.Load().replace(c.place(old), old, e)
+	if old.ref.Load()&refPinned != 0 {
+		e.pos = old.pos
+		s.pins.nodes[e.pos].e = e
+		e.setBits(refPinned, refPinned)
+	} else {
+		s.policy.replace(old, e)
+		e.count(e.ref.Load(), old.ref.Load()&refCounter)
+	}
+	s.retire(old)
+	s.file(e)
+}
+
+// depart counts a departure and keeps the event for the listener.
+func (s *shard[K, V]) depart(e *entry[K, V], v V, cause Cause) {
+	s.left[cause]++
+	if s.cache.opts.OnRemove != nil {
+		out := s.cache.copyOf(e)
+		out.Value = v
+		s.events = append(s.events, event[K, V]{out, cause})
+	}
+}
+
+// unlock gives the lock back and then delivers what the listener has to hear.
+func (s *shard[K, V]) unlock() {
+	tell := len(s.events) > 0 && !s.telling
+	s.mu.Unlock()
+	if tell {
+		s.tell()
+	}
+}

@@ -1,0 +1,164 @@
+package lru
+
+import "math/bits"
+
+// tuner decides which share of a shard the window gets, by marginal utility. Once per period, which is as many misses
+// as the shard has entries, it compares for every other share
+//
+//	what a larger window would win:  misses on keys that the window let go so recently that it would still have them
+//	what a smaller main would lose:  uses of the least used entries of main, as many as would have to go
+//
+// and the other way round, and goes where the balance is best. Nothing here happens on a hit: the uses are those that
+// entries count anyway, read by a cursor that looks at two entries per miss.
+type tuner struct {
+	share   float64
+	level   int
+	entered uint32 // insertions so far: the clock of the window
+
+	ghosts []uint64 // keys that the window let go: fingerprint and clock, direct-mapped
+	sample uint64   // of hash values, 1 in sample+1 has a ghost
+
+	misses int
+	gain   [windowLevels]int  // misses that a window of this level would have avoided, by the least such level
+	seen   [sketchMax + 1]int // entries of main that the cursor saw, by the estimate of the sketch before
+	uses   [sketchMax + 1]int // and their uses since the cursor came last
+	hand   int                // uses of main that a hand took before the cursor came
+	window int                // uses that entries had when they came to the end of the window
+	cursor uint32
+}
+
+const (
+	windowLevels = 8
+	firstLevel   = 1
+	maxGhosts    = 4096
+
+	// worthIt of the misses must be gained before the window moves.
+	worthIt = 0.003
+	// nextBest is what the keys just outside of main are worth, compared with the least popular ones inside.
+	nextBest = 0.8
+	// handSpread concentrates the uses that hands take on the coldest two fifths of main, where the hands are.
+	handSpread = 2.5
+)
+
+// windowShare is the share of the window at a level.
+func windowShare(level int) float64 {
+	return [windowLevels]float64{0.01, 0.03, 0.07, 0.15, 0.25, 0.4, 0.6, 0.8}[level]
+}
+
+func newTuner() tuner {
+	return tuner{level: firstLevel, share: windowShare(firstLevel)}
+}
+
+// fit makes room for the ghosts of n entries.
+func (t *tuner) fit(n int) {
+	size := min(1<<bits.Len(uint(2*n)), maxGhosts)
+	t.sample = 1<<bits.Len(uint(2*n/size)) - 1
+	if t.sample == 1 {
+		t.sample = 0
+	}
+	if size > len(t.ghosts) {
+		t.ghosts = make([]uint64, size)
+	}
+}
+
+func (t *tuner) ghost(h uint64) (slot *uint64, mark uint64) {
+	m := h * 0xd6e8feb86659fd93
+	if len(t.ghosts) == 0 || m&t.sample != 0 {
+		return nil, 0
+	}
+	return &t.ghosts[m>>40&uint64(len(t.ghosts)-1)], m &^ 0xffffffff
+}
+
+// refused notes a key that the window let go.
+func (t *tuner) refused(h uint64, length int) {
+	if slot, mark := t.ghost(h); slot != nil {
+		*slot = mark | uint64(t.entered-uint32(length))
+	}
+}
+
+// miss looks how long ago the window let the key go. n is the number of entries.
+func (t *tuner) miss(h uint64, n int) {
+	t.misses++
+	t.entered++
+	slot, mark := t.ghost(h)
+	if slot == nil || *slot&^0xffffffff != mark || *slot == 0 {
+		return
+	}
+	distance := float64(t.entered - uint32(*slot))
+	*slot = 0
+	for level := range windowLevels {
+		if distance <= windowShare(level)*float64(n) {
+			t.gain[level] += int(t.sample) + 1
+			return
+		}
+	}
+}
+
+// saw notes an entry of main under the cursor.
+func (t *tuner) saw(estimate int, uses uint32) {
+	t.seen[estimate]++
+	t.uses[estimate] += int(uses)
+}
+
+// due reports whether a period of n misses is over.
+func (t *tuner) due(n int) bool { return t.misses >= max(n, 128) }
+
+// loss estimates the uses, in the time that the figures cover, of the least popular share of main. Entries are
+// ranked by what the sketch knew before, not by the uses themselves: those that happened to have none are not those
+// that will have none.
+func (t *tuner) loss(share float64) float64 {
+	seen := 0
+	for _, n := range t.seen {
+		seen += n
+	}
+	lost := float64(t.hand) * min(1, share*handSpread)
+	rest := share * float64(seen)
+	for i, n := range t.seen {
+		if n > 0 {
+			lost += min(rest/float64(n), 1) * float64(t.uses[i])
+			rest = max(0, rest-float64(n))
+		}
+	}
+	return lost
+}
+
+// decide compares the levels and moves to the best one.
+func (t *tuner) decide() {
+	defer func() { // figures fade, so that a decision rests on about two periods
+		t.misses = 0
+		for i := range t.gain {
+			t.gain[i] /= 2
+		}
+		for i := range t.seen {
+			t.seen[i] /= 2
+			t.uses[i] /= 2
+		}
+		t.hand /= 2
+		t.window /= 2
+	}()
+	total := 0.0
+	won := [windowLevels]float64{}
+	for i, n := range t.gain {
+		total += float64(n)
+		won[i] = total
+	}
+	best, at := worthIt*float64(2*t.misses), t.level
+	for level := range windowLevels {
+		d := windowShare(level) - t.share
+		net := 0.0
+		switch {
+		case d > 0:
+			net = won[level] - t.loss(d/(1-t.share))
+		case d < 0:
+			net = nextBest*t.loss(-d/(1-t.share)) - float64(t.window)*-d/t.share
+		}
+		if net > best {
+			best, at = net, level
+		}
+	}
+	if at != t.level {
+		t.level, t.share = at, windowShare(at)
+		t.gain, t.hand, t.window = [windowLevels]int{}, 0, 0
+		t.seen, t.uses = [sketchMax + 1]int{}, [sketchMax + 1]int{}
+	}
+}
