@@ -1,0 +1,216 @@
+package session_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/sysblocks/sysblocks/session"
+	"github.com/sysblocks/sysblocks/session/sessiontest"
+)
+
+// Data is what the sessions of these tests hold.
+type Data struct {
+	N     int            `json:"n,omitempty"`
+	Keys  map[string]int `json:"keys,omitempty"`
+	Flash string         `json:"flash,omitempty"`
+}
+
+// site is a manager and a handler that runs the function that a request names.
+type site struct {
+	*session.Manager[Data]
+	t     testing.TB
+	store *sessiontest.FaultyStore // nil on the client side
+	h     http.Handler
+}
+
+func newSite(t testing.TB, opts session.Options, plan func(sessiontest.Call) sessiontest.Fault) *site {
+	t.Helper()
+	store := sessiontest.Faulty(memory(t, session.MemoryOptions{}), plan)
+	m, err := session.New[Data](store, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &site{Manager: m, t: t, store: store, h: m.Handler(runNamed{})}
+}
+
+func newSealedSite(t testing.TB, opts session.Options) *site {
+	t.Helper()
+	m, err := session.NewClientSide[Data](keyring(t, 1), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &site{Manager: m, t: t, h: m.Handler(runNamed{})}
+}
+
+func keyring(t testing.TB, first byte, others ...byte) *session.Keyring {
+	t.Helper()
+	var rest [][]byte
+	for _, b := range others {
+		rest = append(rest, key(b))
+	}
+	k, err := session.NewKeyring(key(first), rest...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func key(b byte) []byte { return []byte(strings.Repeat(string(rune(b)), 32)) }
+
+type funcKey struct{}
+
+// runNamed runs the function in the context of the request.
+type runNamed struct{}
+
+func (runNamed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r.Context().Value(funcKey{}).(http.HandlerFunc)(w, r)
+}
+
+// browser keeps the cookies that a site sends.
+type browser struct {
+	*site
+	cookies map[string]string
+	headers http.Header
+}
+
+func (s *site) browser() *browser { return &browser{site: s, cookies: map[string]string{}} }
+
+// clone is another window, or a thief: the same cookies now, separate from here on.
+func (b *browser) clone() *browser {
+	return &browser{site: b.site, cookies: maps.Clone(b.cookies), headers: b.headers}
+}
+
+func (b *browser) request(method string) *http.Request {
+	r := httptest.NewRequestWithContext(context.Background(), method, "https://example.com/", nil)
+	for name, value := range b.cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	for name, values := range b.headers {
+		r.Header[name] = values
+	}
+	return r
+}
+
+// do sends one request whose handler is f and obeys the cookies of the answer.
+func (b *browser) do(f http.HandlerFunc) *http.Response {
+	b.t.Helper()
+	return b.send(b.request(http.MethodGet), f)
+}
+
+func (b *browser) send(r *http.Request, f http.HandlerFunc) *http.Response {
+	b.t.Helper()
+	w := httptest.NewRecorder()
+	b.h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), funcKey{}, f)))
+	answer := w.Result()
+	b.obey(answer)
+	return answer
+}
+
+func (b *browser) obey(answer *http.Response) {
+	for _, c := range answer.Cookies() {
+		if c.MaxAge < 0 {
+			delete(b.cookies, c.Name)
+		} else {
+			b.cookies[c.Name] = c.Value
+		}
+	}
+}
+
+// get is do for handlers that start with Get.
+func (b *browser) get(f func(s *session.Session[Data], r *http.Request)) *http.Response {
+	b.t.Helper()
+	return b.do(func(_ http.ResponseWriter, r *http.Request) { f(b.session(r), r) })
+}
+
+// session is Get, which must succeed.
+func (s *site) session(r *http.Request) *session.Session[Data] {
+	s.t.Helper()
+	got, err := s.Get(r.Context())
+	if err != nil {
+		s.t.Errorf("Get: %v", err)
+	}
+	return got
+}
+
+func (b *browser) login(user string) *http.Response {
+	b.t.Helper()
+	return b.get(func(s *session.Session[Data], r *http.Request) {
+		b.must(s.Login(r.Context(), user, session.LoginOptions{}))
+	})
+}
+
+func (b *browser) logout() *http.Response {
+	b.t.Helper()
+	return b.get(func(s *session.Session[Data], r *http.Request) { b.must(s.Logout(r.Context())) })
+}
+
+func (b *browser) increment() *http.Response {
+	b.t.Helper()
+	return b.get(func(s *session.Session[Data], _ *http.Request) { b.must(s.Update(increment)) })
+}
+
+func increment(d *Data) error { d.N++; return nil }
+
+// state asks for what the site knows of this browser.
+func (b *browser) state() (user string, n int) {
+	b.t.Helper()
+	b.get(func(s *session.Session[Data], _ *http.Request) { user, n = s.UserID(), s.Data().N })
+	return user, n
+}
+
+func (b *browser) wantState(user string, n int) {
+	b.t.Helper()
+	if gotUser, gotN := b.state(); gotUser != user || gotN != n {
+		b.t.Errorf("user %q with n = %d, want %q with %d", gotUser, gotN, user, n)
+	}
+}
+
+func (s *site) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Error(err)
+	}
+}
+
+// start runs a request whose handler stops at a gate. It returns when the handler is there; finish opens the gate
+// and waits for the answer.
+func (b *browser) start(before, after func(s *session.Session[Data], r *http.Request)) (finish func() *http.Response) {
+	at, gate, done := make(chan struct{}), make(chan struct{}), make(chan *http.Response)
+	go func() {
+		done <- b.get(func(s *session.Session[Data], r *http.Request) {
+			before(s, r)
+			close(at)
+			<-gate
+			after(s, r)
+		})
+	}()
+	<-at
+	return func() *http.Response {
+		close(gate)
+		return <-done
+	}
+}
+
+func nothing(*session.Session[Data], *http.Request) {}
+
+func wantStatus(t testing.TB, r *http.Response, want int) {
+	t.Helper()
+	if r.StatusCode != want {
+		t.Errorf("status %d, want %d", r.StatusCode, want)
+	}
+}
+
+// setCookies are the Set-Cookie lines of an answer.
+func setCookies(r *http.Response) []string { return r.Header["Set-Cookie"] }
+
+func wantCookies(t testing.TB, r *http.Response, want int) {
+	t.Helper()
+	if got := setCookies(r); len(got) != want {
+		t.Errorf("%d Set-Cookie lines, want %d: %v", len(got), want, fmt.Sprint(got))
+	}
+}
