@@ -42,7 +42,7 @@ func benchOf(t testing.TB, m *session.Manager[Data]) *bench {
 	ctx := context.Background()
 	s, err := m.Lookup(ctx, "")
 	if err == nil {
-		err = s.Update(func(d *Data) error { d.N, d.Flash, d.Keys = 1, "hello", map[string]int{"a": 1}; return nil })
+		err = s.Update(func(d *Data) error { d.N, d.Flash, d.Lang = 1, "hello", "de"; return nil })
 	}
 	if err == nil {
 		err = s.Login(ctx, "user-of-16-bytes", session.LoginOptions{})

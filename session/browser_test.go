@@ -18,6 +18,7 @@ type Data struct {
 	N     int            `json:"n,omitempty"`
 	Keys  map[string]int `json:"keys,omitempty"`
 	Flash string         `json:"flash,omitempty"`
+	Lang  string         `json:"lang,omitempty"`
 }
 
 // site is a manager and a handler that runs the function that a request names.

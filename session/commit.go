@@ -43,10 +43,7 @@ const (
 
 // commit stores what is pending, and the change if there is one.
 func (s *Session[T]) commit(ctx context.Context, ch *change) error {
-	s.mu.Lock()
-	idle := ch == nil && len(s.pending) == 0
-	s.mu.Unlock()
-	if idle {
+	if ch == nil && s.clean() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, commitTime, ErrConflict)
@@ -80,6 +77,13 @@ func (s *Session[T]) commit(ctx context.Context, ch *change) error {
 		s.m.event(ctx, Event{Kind: ch.kind, ID: w.next.id, UserID: w.next.userID})
 	}
 	return err
+}
+
+// clean tells that nothing is pending.
+func (s *Session[T]) clean() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.pending) == 0
 }
 
 // acquire waits until no other commit of this Session is under way. It is no mutex: a Save inside an update

@@ -13,8 +13,7 @@ func (q *request[T]) beforeHeader(h http.Header) error {
 		return nil
 	}
 	s.seal()
-	// A client that has gone away must not lose the update it caused.
-	err := s.commit(context.WithoutCancel(q.Context), nil)
+	err := q.commit(s)
 	if err != nil {
 		q.failed(s, err)
 		s.fail(outcomeDrop, err) // it has been answered: the end of the handler must not try again
@@ -34,9 +33,17 @@ func (q *request[T]) afterHandler() {
 	if s == nil {
 		return
 	}
-	if err := s.commit(context.WithoutCancel(q.Context), nil); err != nil {
+	if err := q.commit(s); err != nil {
 		q.failed(s, err)
 	}
+}
+
+// commit stores what is pending. A client that has gone away must not lose the update it caused.
+func (q *request[T]) commit(s *Session[T]) error {
+	if s.clean() {
+		return nil
+	}
+	return s.commit(context.WithoutCancel(q.Context), nil)
 }
 
 func (q *request[T]) failed(s *Session[T], err error) {
