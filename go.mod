@@ -1,3 +1,5 @@
 module github.com/sysblocks/sysblocks
 
 go 1.26.0
+
+require github.com/cespare/xxhash/v2 v2.3.0

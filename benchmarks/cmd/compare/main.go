@@ -25,13 +25,16 @@ import (
 	"time"
 
 	"github.com/sysblocks/sysblocks/benchmarks/internal/harness"
+	"github.com/sysblocks/sysblocks/benchmarks/internal/hashringrows"
 )
 
 // suite returns the rows of a package; quick shrinks the data.
 type suite func(quick bool) ([]harness.Row, error)
 
 // suites has one line per package.
-var suites = map[string]suite{} //nolint:gochecknoglobals // a table that is never written
+var suites = map[string]suite{ //nolint:gochecknoglobals // a table that is never written
+	"hashring": hashringrows.Rows,
+}
 
 func main() {
 	code, err := run(os.Args[1:], os.Stdout, os.Stderr)

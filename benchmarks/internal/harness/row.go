@@ -20,7 +20,7 @@ type Contender struct {
 	Value func() (float64, error)
 }
 
-// NoAllocLimit, as Row.MaxAllocs, leaves allocations unchecked.
+// NoAllocLimit as Row.MaxAllocs leaves allocations unchecked.
 const NoAllocLimit = -1
 
 // Row is one line of the table.

@@ -16,24 +16,24 @@ import (
 // MariaDB starts a MariaDB server. DSN fits sql.Open("mysql", DSN) and names
 // the database sysblocks. What is committed survives Kill and Restart, though
 // not a crash of the machine.
-func MariaDB(t testing.TB) *Server {
-	t.Helper()
-	install := binary(t, "mariadb-install-db")
-	mariadbd := binary(t, "mariadbd", "/usr/sbin", "/usr/libexec")
-	s := &Server{t: t, name: "mariadbd", dir: tempDir(t)}
+func MariaDB(tb testing.TB) *Server {
+	tb.Helper()
+	install := binary(tb, "mariadb-install-db")
+	mariadbd := binary(tb, "mariadbd", "/usr/sbin", "/usr/libexec")
+	s := &Server{t: tb, name: "mariadbd", dir: tempDir(tb)}
 	data := filepath.Join(s.dir, "data")
 	asRoot := []string{}
 	if os.Getuid() == 0 {
 		asRoot = []string{"--user=root"}
 	}
-	init := exec.Command(install, append([]string{
+	init := exec.CommandContext(context.Background(), install, append([]string{
 		"--no-defaults", "--datadir=" + data, "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve",
 	}, asRoot...)...)
 	if out, err := init.CombinedOutput(); err != nil {
-		t.Fatalf("mariadb-install-db: %v\n%s", err, out)
+		tb.Fatalf("mariadb-install-db: %v\n%s", err, out)
 	}
 	s.command = func(s *Server) *exec.Cmd {
-		return exec.Command(mariadbd, append([]string{
+		return exec.CommandContext(context.Background(), mariadbd, append([]string{
 			"--no-defaults", "--datadir=" + data, "--port=" + strconv.Itoa(s.port), "--bind-address=127.0.0.1",
 			"--socket=" + filepath.Join(s.dir, "socket"), "--pid-file=" + filepath.Join(s.dir, "pid"),
 			"--skip-name-resolve", "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M", "--max-connections=300",

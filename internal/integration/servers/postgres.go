@@ -18,20 +18,20 @@ import (
 // Postgres starts a PostgreSQL server. DSN fits sql.Open("pgx", DSN); the
 // database is called postgres and belongs to the user of the connection. What
 // is committed survives Kill and Restart, though not a crash of the machine.
-func Postgres(t testing.TB) *Server {
-	t.Helper()
+func Postgres(tb testing.TB) *Server {
+	tb.Helper()
 	const places = "/usr/lib/postgresql/*/bin"
-	initdb := binary(t, "initdb", places)
+	initdb := binary(tb, "initdb", places)
 	postgres := filepath.Join(filepath.Dir(initdb), "postgres")
-	s := &Server{t: t, name: "postgres", dir: tempDir(t)}
+	s := &Server{t: tb, name: "postgres", dir: tempDir(tb)}
 	data := filepath.Join(s.dir, "data")
-	init := exec.Command(initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-	unprivileged(t, s.dir, init)
+	init := exec.CommandContext(context.Background(), initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	unprivileged(tb, s.dir, init)
 	if out, err := init.CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v\n%s", err, out)
+		tb.Fatalf("initdb: %v\n%s", err, out)
 	}
 	s.command = func(s *Server) *exec.Cmd {
-		cmd := exec.Command(postgres, "-D", data, "-p", strconv.Itoa(s.port),
+		cmd := exec.CommandContext(context.Background(), postgres, "-D", data, "-p", strconv.Itoa(s.port),
 			"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
 			"-c", "fsync=off", "-c", "max_connections=200")
 		unprivileged(s.t, s.dir, cmd)
@@ -46,26 +46,26 @@ func Postgres(t testing.TB) *Server {
 
 // unprivileged makes cmd run as the user postgres when the test runs as root,
 // which PostgreSQL refuses, and gives that user the folder.
-func unprivileged(t testing.TB, dir string, cmd *exec.Cmd) {
-	t.Helper()
+func unprivileged(tb testing.TB, dir string, cmd *exec.Cmd) {
+	tb.Helper()
 	cmd.Dir = dir
 	if os.Getuid() != 0 {
 		return
 	}
 	account, err := user.Lookup("postgres")
 	if err != nil {
-		t.Fatalf("PostgreSQL does not run as root, and there is no user postgres: %v", err)
+		tb.Fatalf("PostgreSQL does not run as root, and there is no user postgres: %v", err)
 	}
 	uid, err := strconv.Atoi(account.Uid)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	gid, err := strconv.Atoi(account.Gid)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := os.Chown(dir, uid, gid); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 }

@@ -16,18 +16,18 @@ import (
 // Redis starts a redis-server whose data survive Restart, also after Kill (an
 // append-only file, written at each command). args are added to its command
 // line, such as "--maxmemory", "8mb".
-func Redis(t testing.TB, args ...string) *Server {
-	t.Helper()
-	return newRedis(t, false, args)
+func Redis(tb testing.TB, args ...string) *Server {
+	tb.Helper()
+	return newRedis(tb, false, args)
 }
 
 // RedisCluster starts a cluster of n ≥ 3 masters without replicas, all slots
 // assigned, and returns when each of them calls the cluster whole.
-func RedisCluster(t testing.TB, n int) []*Server {
-	t.Helper()
+func RedisCluster(tb testing.TB, n int) []*Server {
+	tb.Helper()
 	nodes := make([]*Server, n)
 	for i := range nodes {
-		nodes[i] = newRedis(t, true, []string{
+		nodes[i] = newRedis(tb, true, []string{
 			"--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "2000",
 		})
 	}
@@ -41,10 +41,10 @@ func RedisCluster(t testing.TB, n int) []*Server {
 	const slots = 16384
 	for i, c := range clients {
 		if err := c.ClusterAddSlotsRange(ctx, i*slots/n, (i+1)*slots/n-1).Err(); err != nil {
-			t.Fatalf("cluster slots: %v", err)
+			tb.Fatalf("cluster slots: %v", err)
 		}
 		if err := c.ClusterMeet(ctx, "127.0.0.1", strconv.Itoa(nodes[0].port)).Err(); err != nil && i > 0 {
-			t.Fatalf("cluster meet: %v", err)
+			tb.Fatalf("cluster meet: %v", err)
 		}
 	}
 	whole := func(c *redis.Client) bool {
@@ -57,19 +57,19 @@ func RedisCluster(t testing.TB, n int) []*Server {
 	for slices.ContainsFunc(clients, func(c *redis.Client) bool { return !whole(c) }) {
 		select {
 		case <-ctx.Done():
-			t.Fatal("the cluster does not come together")
+			tb.Fatal("the cluster does not come together")
 		case <-tick.C:
 		}
 	}
 	return nodes
 }
 
-func newRedis(t testing.TB, cluster bool, args []string) *Server {
-	t.Helper()
-	path := binary(t, "redis-server")
-	s := &Server{t: t, name: "redis-server", dir: tempDir(t)}
+func newRedis(tb testing.TB, cluster bool, args []string) *Server {
+	tb.Helper()
+	path := binary(tb, "redis-server")
+	s := &Server{t: tb, name: "redis-server", dir: tempDir(tb)}
 	s.command = func(s *Server) *exec.Cmd {
-		return exec.Command(path, append([]string{
+		return exec.CommandContext(context.Background(), path, append([]string{
 			"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir, "--daemonize", "no",
 			"--save", "", "--appendonly", "yes", "--appendfsync", "always",
 		}, args...)...)

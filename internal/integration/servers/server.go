@@ -183,32 +183,32 @@ func (s *Server) tail() []byte {
 	return bytes.TrimSpace(log)
 }
 
-// binary finds a program on PATH or in the given places, the newest version
-// last; a missing one skips or fails the test.
-func binary(t testing.TB, name string, places ...string) string {
-	t.Helper()
-	for i := len(places) - 1; i >= 0; i-- {
-		if found, err := filepath.Glob(filepath.Join(places[i], name)); err == nil && len(found) > 0 {
+// binary finds a program on PATH or in the given places, of several
+// versions the last; a missing one skips or fails the test.
+func binary(tb testing.TB, name string, places ...string) string {
+	tb.Helper()
+	for _, place := range places {
+		if found, err := filepath.Glob(filepath.Join(place, name)); err == nil && len(found) > 0 {
 			return found[len(found)-1]
 		}
 	}
 	path, err := exec.LookPath(name)
 	if err != nil {
 		if os.Getenv("INTEGRATION") == "required" {
-			t.Fatalf("INTEGRATION=required, but there is no %s", name)
+			tb.Fatalf("INTEGRATION=required, but there is no %s", name)
 		}
-		t.Skipf("no %s on this machine", name)
+		tb.Skipf("no %s on this machine", name)
 	}
 	return path
 }
 
 // tempDir is short (a Unix socket's path is limited to 107 bytes) and, unlike
 // testing's, can be opened to a server that runs as another user.
-func tempDir(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "sysblocks-")
+func tempDir(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp("", "sysblocks-") //nolint:usetesting // see above
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return dir
 }

@@ -1,0 +1,184 @@
+package cluster
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/sysblocks/sysblocks/examples/kvstore/member"
+	"github.com/sysblocks/sysblocks/examples/kvstore/storage"
+	"github.com/sysblocks/sysblocks/examples/kvstore/wire"
+	"github.com/sysblocks/sysblocks/hashring"
+)
+
+// pageBytes is how much of the entries one answer to a pull holds: small against a frame, large against a round trip.
+const pageBytes = 1 << 20
+
+// Join brings this node into a running cluster, in three steps:
+//
+//	announce  epoch e+1: Old and New differ; every operation needs a quorum in both
+//	stream    copy exactly the ranges that the ring's plan says this node gains, from R replicas each
+//	drop      epoch e+2: only New counts; every node forgets what now lives elsewhere
+//
+// No step has to reach every node. A replica serves only its own epoch, so an operation of an older one fails on any replica that
+// both have in common, and starts again: that is the fence. R sources instead of one, because a single replica may have missed a
+// write that was acknowledged, while R replicas cannot all have.
+//
+// Two joins at once would announce two views of one epoch; agreeing on an order needs consensus, which is not part of this
+// program. A join that failed half-way leaves the cluster working under both sets, and is continued by calling Join again.
+func (n *Node) Join(ctx context.Context, seed member.View, me member.Node) error {
+	both := seed
+	if !seed.Moving() {
+		both = member.View{Epoch: seed.Epoch + 1, Old: seed.New, New: append(slices.Clone(seed.New), me)}
+	}
+	if err := n.announce(ctx, both); err != nil {
+		return err
+	}
+	v := n.view.Load()
+	if v.Epoch != both.Epoch {
+		return fmt.Errorf("%w: a join has overtaken this one", wire.ErrStale)
+	}
+	if err := n.stream(ctx, v); err != nil {
+		return err
+	}
+	return n.announce(ctx, member.View{Epoch: both.Epoch + 1, Old: both.New, New: both.New})
+}
+
+// announce installs a view here, then wherever it can be. Nodes that are away learn it from the first request they see.
+func (n *Node) announce(ctx context.Context, v member.View) error {
+	if err := n.install(v); err != nil {
+		return err
+	}
+	for _, m := range v.Members() {
+		if err := n.tell(ctx, m.ID, v); err != nil && ctx.Err() != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stream pulls what this node gains. When a source fails, the plan is made again without it.
+func (n *Node) stream(ctx context.Context, v *member.Rings) error {
+	var away []string
+	for {
+		plan, err := n.plan(v, away)
+		if err != nil {
+			return err
+		}
+		failed := ""
+		for source, ranges := range plan {
+			if err = n.pull(ctx, v, source, ranges); err != nil {
+				failed = source
+				break
+			}
+		}
+		if failed == "" {
+			return nil
+		}
+		if ctx.Err() != nil || errors.Is(err, wire.ErrStale) {
+			return err
+		}
+		away = append(away, failed)
+	}
+}
+
+// plan says from whom to pull which ranges: each range that the ring lists as gained by this node, from R of its old replicas.
+func (n *Node) plan(v *member.Rings, away []string) (map[string][]hashring.Range, error) {
+	plan := make(map[string][]hashring.Range)
+	for move := range (hashring.Change[string]{Old: v.Before, New: v.After}).Moves(n.quorum.N) {
+		if !slices.ContainsFunc(move.Gained(), func(g hashring.Node[string]) bool { return g.ID == n.id }) {
+			continue
+		}
+		sources := 0
+		for _, source := range move.Old {
+			if sources < n.quorum.R && !slices.Contains(away, source.ID) {
+				plan[source.ID] = append(plan[source.ID], move.Range)
+				sources++
+			}
+		}
+		if sources < n.quorum.R {
+			return nil, fmt.Errorf("%w: a range has %d of %d sources", wire.ErrUnavailable, sources, n.quorum.R)
+		}
+	}
+	return plan, nil
+}
+
+// pull copies the entries of the ranges from one source, page by page in the order of keys.
+func (n *Node) pull(ctx context.Context, v *member.Rings, source string, ranges []hashring.Range) error {
+	after := ""
+	for {
+		answers := n.ask(ctx, v, []string{source}, wire.Pull, encodePull(after, ranges), nil)
+		var page reply
+		select {
+		case page = <-answers:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if page.err != nil || len(page.entries) == 0 {
+			return page.err
+		}
+		for _, e := range page.entries {
+			if err := n.store.Put(e); err != nil {
+				return err
+			}
+			n.clock.observe(e.Stamp.Time)
+		}
+		n.pulled.Add(int64(len(page.entries)))
+		after = page.entries[len(page.entries)-1].Key
+	}
+}
+
+// page answers a pull: the entries after a key whose tokens lie in the ranges, in order, at most pageBytes of them.
+func (n *Node) page(body []byte) (page []storage.Entry, err error) {
+	after, ranges, err := decodePull(body)
+	if err != nil {
+		return nil, err
+	}
+	token := n.view.Load().Before.Token
+	keys := n.store.Select(func(key string) bool { return key > after && within(ranges, token(key)) })
+	slices.Sort(keys)
+	size := 0
+	for _, key := range keys {
+		e, found, err := n.store.Get(key)
+		if err != nil {
+			return nil, err
+		}
+		if size += len(key) + len(e.Value); found && (len(page) == 0 || size <= pageBytes) {
+			page = append(page, e)
+		}
+		if size > pageBytes {
+			break
+		}
+	}
+	return page, nil
+}
+
+// within reports whether one of the ranges, ascending and disjoint, contains the token.
+func within(ranges []hashring.Range, token uint64) bool {
+	i := sort.Search(len(ranges), func(i int) bool { return ranges[i].Last >= token })
+	return i < len(ranges) && ranges[i].Contains(token)
+}
+
+func encodePull(after string, ranges []hashring.Range) []byte {
+	b := append([]byte(after), 0)
+	for _, r := range ranges {
+		b = binary.BigEndian.AppendUint64(b, r.First)
+		b = binary.BigEndian.AppendUint64(b, r.Last)
+	}
+	return b
+}
+
+func decodePull(body []byte) (after string, ranges []hashring.Range, err error) {
+	after, rest, ok := strings.Cut(string(body), "\x00")
+	if !ok || len(rest)%16 != 0 {
+		return "", nil, storage.ErrCorrupt
+	}
+	for b := []byte(rest); len(b) > 0; b = b[16:] {
+		ranges = append(ranges, hashring.Range{First: binary.BigEndian.Uint64(b), Last: binary.BigEndian.Uint64(b[8:])})
+	}
+	return after, ranges, nil
+}

@@ -1,0 +1,196 @@
+// Package cluster is one node of a replicated key-value store, and what the nodes do together.
+//
+//	client ─▶ any node: coord.go ─┬─▶ replica 1 (zone a): node.go ─▶ storage: log, memtable
+//	                              ├─▶ replica 2 (zone b)
+//	                              └─▶ replica 3 (zone c)   away: hint.go keeps the write until it is back
+//
+// The replicas of a key are distinct machines by hashring (package member), the nodes talk over any net.Conn (package wire), and a
+// join moves exactly the ranges that the ring lists (move.go).
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sysblocks/sysblocks/examples/kvstore/member"
+	"github.com/sysblocks/sysblocks/examples/kvstore/storage"
+	"github.com/sysblocks/sysblocks/examples/kvstore/wire"
+)
+
+// Quorum says how many replicas a key has, and how many of them must answer a write and a read. With R+W > N the replicas that a
+// read asks and those that took the newest write have one in common.
+type Quorum struct{ N, W, R int }
+
+// Node is one machine: it stores its share of the entries, and coordinates the operations of the clients that call it.
+type Node struct {
+	id     string
+	dir    string
+	quorum Quorum
+	store  *storage.Store
+	clock  clock
+	peers  *wire.Peers
+	hints  hints
+
+	fence sync.RWMutex                 // read-held by a fenced request from its check to its effect; write-held by a change of view
+	view  atomic.Pointer[member.Rings] // published by install, under fence; operations load it once and keep it
+
+	ctx   context.Context // ends with the node; parent of work that outlives the request that began it
+	stop  context.CancelFunc
+	tasks sync.WaitGroup // all that runs; only running tasks start others
+
+	repaired atomic.Int64 // counted by read repair, read by Stats
+	pulled   atomic.Int64 // counted by Join, read by Stats
+}
+
+// Stats counts what a node did since it started.
+type Stats struct {
+	storage.Stats
+	Hinted, Delivered, Dropped int64 // hints kept, handed over, and given up for want of room
+	Repaired                   int64 // replicas mended after a read
+	Pulled                     int64 // entries received in a join, from all sources
+}
+
+// Start brings a node up from its folder. A node that has been here before comes back with its entries and its view; first is the
+// view of a new one.
+func Start(id, dir string, q Quorum, first member.View, listener net.Listener, dial wire.Dial) (*Node, error) {
+	store, err := storage.Open(dir, storage.Options{})
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{
+		id: id, dir: dir, quorum: q, store: store, peers: wire.NewPeers(dial), clock: clock{base: time.Now()},
+	}
+	n.clock.observe(store.Stats().Newest.Time)
+	n.ctx, n.stop = context.WithCancel(context.Background())
+	v, err := member.Load(dir, first)
+	if err == nil {
+		err = n.install(v)
+	}
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	server := &wire.Server{Handle: n.handle, Quick: quick}
+	n.tasks.Go(func() { server.Serve(n.ctx, listener) })
+	n.tasks.Go(n.deliverHints)
+	return n, nil
+}
+
+// Stop ends the node as a kill does: nothing is handed over, memory is gone, the folder stays.
+func (n *Node) Stop() error {
+	n.stop()
+	n.peers.Close()
+	n.tasks.Wait()
+	return n.store.Close()
+}
+
+// Stats describes the node.
+func (n *Node) Stats() Stats {
+	s := Stats{Stats: n.store.Stats(), Repaired: n.repaired.Load(), Pulled: n.pulled.Load()}
+	s.Hinted, s.Delivered, s.Dropped = n.hints.counts()
+	return s
+}
+
+// View is the membership as this node knows it.
+func (n *Node) View() member.View { return n.view.Load().View }
+
+// Holds reports whether the node stores a version of the key.
+func (n *Node) Holds(key string) bool {
+	_, found, err := n.store.Get(key)
+	return found && err == nil
+}
+
+// Pending is the number of hints that wait for their node.
+func (n *Node) Pending() int { return n.hints.len() }
+
+// quick are the requests that a replica answers from its own store.
+func quick(k wire.Kind) bool { return k == wire.Put || k == wire.Get }
+
+// handle answers one request, from the network or from this node itself.
+func (n *Node) handle(ctx context.Context, m wire.Message) wire.Message {
+	switch m.Kind {
+	case wire.Put, wire.Get, wire.Keys, wire.Pull:
+		n.fence.RLock()
+		defer n.fence.RUnlock()
+		if v := n.view.Load(); m.Epoch != v.Epoch {
+			body, err := json.Marshal(v.View)
+			if err != nil {
+				return wire.Answer(nil, err)
+			}
+			return wire.Message{Kind: wire.Stale, Epoch: v.Epoch, Body: body}
+		}
+		return wire.Answer(n.local(m))
+	case wire.View:
+		var v member.View
+		err := json.Unmarshal(m.Body, &v)
+		if err == nil {
+			err = n.install(v)
+		}
+		return wire.Answer(nil, err)
+	case wire.ClientPut:
+		entries, err := wire.DecodeEntries(m.Body)
+		if err == nil && len(entries) != 1 {
+			err = errors.New("cluster: a put carries one entry")
+		}
+		if err == nil {
+			err = n.put(ctx, entries[0])
+		}
+		return wire.Answer(nil, err)
+	case wire.ClientGet:
+		return wire.Answer(n.get(ctx, string(m.Body)))
+	case wire.ClientKeys:
+		prefix, after := wire.SplitKeys(m.Body)
+		return wire.Answer(n.keys(ctx, prefix, after))
+	}
+	return wire.Answer(nil, fmt.Errorf("cluster: unknown request %d", m.Kind))
+}
+
+// local is the part of a replica. The caller holds the fence.
+func (n *Node) local(m wire.Message) ([]storage.Entry, error) {
+	switch m.Kind {
+	case wire.Put:
+		entries, err := wire.DecodeEntries(m.Body)
+		for _, e := range entries {
+			n.clock.observe(e.Stamp.Time)
+			err = errors.Join(err, n.store.Put(e))
+		}
+		return nil, err
+	case wire.Get:
+		e, found, err := n.store.Get(string(m.Body))
+		if err != nil || !found {
+			return nil, err
+		}
+		return []storage.Entry{e}, nil
+	case wire.Keys:
+		prefix, after := wire.SplitKeys(m.Body)
+		return n.store.Keys(prefix, after, wire.PageSize), nil
+	default:
+		return n.page(m.Body)
+	}
+}
+
+// install takes a newer view, on disk first. Under a settled one the node drops what now lives elsewhere.
+func (n *Node) install(v member.View) error {
+	n.fence.Lock()
+	defer n.fence.Unlock()
+	if now := n.view.Load(); now != nil && now.Epoch >= v.Epoch {
+		return nil
+	}
+	next, err := member.NewRings(v, n.quorum.N)
+	if err != nil {
+		return err
+	}
+	if err := member.Save(n.dir, v); err != nil {
+		return err
+	}
+	n.view.Store(next)
+	if v.Moving() {
+		return nil
+	}
+	return n.store.Forget(n.store.Select(func(key string) bool { return !next.Holds(n.id, key) })...)
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"flag"
+	"maps"
+	"testing"
+
+	"github.com/sysblocks/sysblocks/examples/internal/claim"
+	"github.com/sysblocks/sysblocks/examples/internal/claim/claimtest"
+	"github.com/sysblocks/sysblocks/examples/internal/readme"
+)
+
+var update = flag.Bool("update", false, "rewrite the generated blocks of README.md")
+
+func TestREADME(t *testing.T) { readme.Test(t, kvstore, *update) }
+
+func TestDemoIsGreenOnThreeSeeds(t *testing.T) { claimtest.Green(t, kvstore) }
+
+func TestEveryVerdictCanBeRed(t *testing.T) { claimtest.Red(t, kvstore) }
+
+// TestVerdictsFollowFromTheFacts spoils one printed fact at a time.
+func TestVerdictsFollowFromTheFacts(t *testing.T) {
+	good := map[string]claim.Facts{
+		"a": {"acked": 10, "failed": 0, "stale": 0, "lost": 0, "replayed": 1},
+		"d": {"failed": 0, "stale": 0, "lost": 0, "listed": 5, "moved": 5, "moved-elsewhere": 0, "left-behind": 0, "moved-share": 0.1, "copied-share": 0.1, "bound": 0.2},
+		"g": {"files": 3, "unreadable": 0, "different-bytes": 0, "new-chunks": 0, "wrong-answers": 0},
+	}
+	spoiled := map[string]claim.Facts{
+		"a": {"acked": 0, "failed": 1, "stale": 1, "lost": 1, "replayed": 0},
+		"d": {"failed": 1, "stale": 1, "lost": 1, "listed": 6, "moved": 4, "moved-elsewhere": 1, "left-behind": 1, "moved-share": 0.3, "copied-share": 0.3, "bound": 0.05},
+		"g": {"files": 0, "unreadable": 1, "different-bytes": 1, "new-chunks": 1, "wrong-answers": 1},
+	}
+	for _, c := range kvstore().Claims {
+		if !c.Holds(good[c.ID]) {
+			t.Errorf("%s does not hold for good facts", c.ID)
+		}
+		for name, bad := range spoiled[c.ID] {
+			facts := maps.Clone(good[c.ID])
+			facts[name] = bad
+			if c.Holds(facts) {
+				t.Errorf("%s holds with %s=%v", c.ID, name, bad)
+			}
+			delete(facts, name)
+			if c.Holds(facts) {
+				t.Errorf("%s holds without %s", c.ID, name)
+			}
+		}
+		if c.Breaks(good[c.ID]) {
+			t.Errorf("the control of %s breaks on good facts", c.ID)
+		}
+	}
+}
+
+func TestFlagsAreChecked(t *testing.T) {
+	for _, args := range [][]string{
+		{"-nodes", "0"},
+		{"-n", "6"},
+		{"-w", "4"},
+		{"-r", "0"},
+		{"-redis", "localhost:6379"},
+		{"-postgres", "postgres://localhost/x"},
+	} {
+		if verdicts, code := claimtest.Demo(t, kvstore(), args...); code != 2 || verdicts != nil {
+			t.Errorf("%v: exit code %d, verdicts %v", args, code, verdicts)
+		}
+	}
+}
+
+func TestWeakQuorumsFailTheDemo(t *testing.T) {
+	if verdicts, code := claimtest.Demo(t, kvstore(), "-only", "a", "-n", "1", "-w", "1", "-r", "1"); code != 1 || verdicts[0].Pass {
+		t.Errorf("exit code %d, %+v", code, verdicts)
+	}
+}

@@ -1,0 +1,100 @@
+// Command kvstore is a replicated key-value store with a file system on top: five nodes in one process, which it kills, lets
+// catch up and joins by a sixth, while it counts what is lost.
+//
+// Read main.go, web.go and files.go first, then cluster/coord.go: there a write becomes three.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/sysblocks/sysblocks/examples/internal/claim"
+	"github.com/sysblocks/sysblocks/examples/kvstore/cluster"
+	"github.com/sysblocks/sysblocks/examples/kvstore/local"
+)
+
+//go:generate go test -run ^TestREADME$ -update .
+
+func main() { claim.Main(kvstore()) }
+
+// config is what the flags decide.
+type config struct {
+	nodes  int
+	quorum cluster.Quorum
+	files  string
+}
+
+func kvstore() claim.Example {
+	c := &config{}
+	return claim.Example{
+		Name:      "kvstore",
+		Title:     c.title,
+		Flags:     c.flags,
+		Check:     c.check,
+		Claims:    c.claims(),
+		Bytes:     1000,
+		Estimate:  c.estimate,
+		Exchanges: exchanges(),
+		Serve:     c.serve,
+		Commands:  map[string]func(context.Context, claim.Command) error{"files": filesCommand},
+	}
+}
+
+func (c *config) flags(fs *flag.FlagSet) {
+	fs.IntVar(&c.nodes, "nodes", 5, "machines")
+	fs.IntVar(&c.quorum.N, "n", 3, "replicas of a key")
+	fs.IntVar(&c.quorum.W, "w", 2, "replicas that must have a write")
+	fs.IntVar(&c.quorum.R, "r", 2, "replicas that must answer a read")
+	fs.StringVar(&c.files, "files", repository(), "demo: the `DIR` whose files claim g stores")
+}
+
+func (c *config) check() error {
+	q := c.quorum
+	if c.nodes < 1 || c.nodes > 100 {
+		return fmt.Errorf("-nodes %d, want 1 to 100", c.nodes)
+	}
+	if q.N < 1 || q.N > c.nodes || q.W < 1 || q.W > q.N || q.R < 1 || q.R > q.N {
+		return fmt.Errorf("-nodes %d -n %d -w %d -r %d, want 1 <= w, r <= n <= nodes", c.nodes, q.N, q.W, q.R)
+	}
+	return nil
+}
+
+// title shows the zones, since a key's replicas stand in different ones.
+func (c *config) title() string {
+	var names []string
+	for _, m := range local.Names(c.nodes) {
+		names = append(names, m.ID+"/"+m.Zone)
+	}
+	q := c.quorum
+	return fmt.Sprintf("%d nodes (%s), N=%d W=%d R=%d, embedded", c.nodes, strings.Join(names, " "), q.N, q.W, q.R)
+}
+
+func (c *config) serve(ctx context.Context, site claim.Site) (err error) {
+	nodes, err := local.Run(site.Data, c.quorum, local.Names(c.nodes), 1)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, nodes.Close()) }()
+	return site.HTTP(ctx, newWeb(nodes))
+}
+
+// repository is the root of this repository if the program runs inside it, else the present folder.
+func repository() string {
+	here, err := os.Getwd()
+	if err != nil {
+		return "."
+	}
+	for dir := here; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			return here
+		}
+	}
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+
+	"github.com/sysblocks/sysblocks/examples/internal/exchange"
+	"github.com/sysblocks/sysblocks/examples/kvstore/local"
+	"github.com/sysblocks/sysblocks/examples/kvstore/member"
+	"github.com/sysblocks/sysblocks/examples/kvstore/wire"
+)
+
+// exchanges is the HTTP interface by example, in an order that makes sense: -serve prints it, the demo replays it, the README
+// shows it.
+func exchanges() []exchange.Exchange {
+	const key = "/v1/kv/user:1"
+	return []exchange.Exchange{
+		{What: "write a key", Method: "PUT", Path: key, Body: "Ada", Status: 204},
+		{What: "read it", Method: "GET", Path: key, Status: 200, Text: "Ada", Want: map[string]string{"ETag": ""}},
+		{What: "who has it: three nodes in three zones", Method: "GET", Path: "/v1/where/user:1", Status: 200, Text: `"holds": true`},
+		{What: "the nodes and their shares", Method: "GET", Path: "/v1/ring", Status: 200, Text: `"epoch": 1`},
+		{What: "cut the power of one of them", Method: "POST", Path: "/v1/nodes/n3/kill", Status: 204},
+		{What: "the key is still there", Method: "GET", Path: key, Status: 200, Text: "Ada"},
+		{What: "and can be written", Method: "PUT", Path: key, Body: "Grace", Status: 204},
+		{What: "bring the node back from its log", Method: "POST", Path: "/v1/nodes/n3/restart", Status: 204},
+		{What: "a sixth node joins, data moves", Method: "POST", Path: "/v1/nodes", Body: `{"id":"extra","zone":"c"}`, Status: 201},
+		{What: "list keys, a page at a time", Method: "GET", Path: "/v1/keys?prefix=user:", Status: 200, Text: `"user:1"`},
+		{What: "delete", Method: "DELETE", Path: key, Status: 204},
+		{What: "nothing there", Method: "GET", Path: key, Status: 404, Text: "error"},
+		{What: "a key has at least a byte", Method: "PUT", Path: "/v1/kv/", Body: "x", Status: 400, Text: "error"},
+		{What: "no such node", Method: "POST", Path: "/v1/nodes/n99/kill", Status: 400, Text: "n99"},
+		{What: "a verb that keys do not have", Method: "POST", Path: key, Body: "x", Status: 405, Want: map[string]string{"Allow": ""}},
+	}
+}
+
+// web answers HTTP requests with the operations of a cluster.
+type web struct {
+	nodes  *local.Cluster
+	client *wire.Client
+}
+
+func newWeb(nodes *local.Cluster) http.Handler {
+	w := &web{nodes: nodes, client: nodes.Client()}
+	mux := http.NewServeMux()
+	mux.HandleFunc("PUT /v1/kv/{key...}", w.put)
+	mux.HandleFunc("GET /v1/kv/{key...}", w.get)
+	mux.HandleFunc("DELETE /v1/kv/{key...}", w.delete)
+	mux.HandleFunc("GET /v1/keys", w.keys)
+	mux.HandleFunc("GET /v1/where/{key...}", w.where)
+	mux.HandleFunc("GET /v1/ring", w.ring)
+	mux.HandleFunc("POST /v1/nodes", w.join)
+	mux.HandleFunc("POST /v1/nodes/{id}/{action}", w.act)
+	return http.NewCrossOriginProtection().Handler(mux) // a page in a browser must not kill nodes
+}
+
+func (w *web) put(out http.ResponseWriter, r *http.Request) {
+	value, err := io.ReadAll(http.MaxBytesReader(out, r.Body, wire.MaxValue))
+	if err == nil {
+		err = w.client.Put(r.Context(), r.PathValue("key"), value)
+	}
+	answer(out, http.StatusNoContent, nil, err)
+}
+
+func (w *web) get(out http.ResponseWriter, r *http.Request) {
+	e, found, err := w.client.Get(r.Context(), r.PathValue("key"))
+	if err != nil || !found {
+		answer(out, http.StatusNotFound, map[string]string{"error": "no such key"}, err)
+		return
+	}
+	out.Header().Set("Content-Type", "application/octet-stream")
+	out.Header().Set("ETag", fmt.Sprintf(`"%x-%s"`, e.Stamp.Time, e.Stamp.Node))
+	_, _ = out.Write(e.Value) // the reader may have gone; nothing to be done
+}
+
+func (w *web) delete(out http.ResponseWriter, r *http.Request) {
+	answer(out, http.StatusNoContent, nil, w.client.Delete(r.Context(), r.PathValue("key")))
+}
+
+// keysPage is one page of a listing. Next is empty on the last one.
+type keysPage struct {
+	Keys []string `json:"keys"`
+	Next string   `json:"next,omitempty"` // pass as after
+}
+
+func (w *web) keys(out http.ResponseWriter, r *http.Request) {
+	keys, next, err := w.client.Keys(r.Context(), r.FormValue("prefix"), r.FormValue("after"))
+	answer(out, http.StatusOK, keysPage{Keys: append([]string{}, keys...), Next: next}, err)
+}
+
+// replica is one line of /v1/where.
+type replica struct {
+	ID    string `json:"id"`
+	Zone  string `json:"zone"`
+	Up    bool   `json:"up"`
+	Holds bool   `json:"holds"`
+}
+
+func (w *web) where(out http.ResponseWriter, r *http.Request) {
+	key := r.PathValue("key")
+	ring, err := w.nodes.Ring()
+	if err != nil {
+		answer(out, 0, nil, err)
+		return
+	}
+	var replicas []replica
+	up := w.nodes.Up()
+	for node := range ring.Walk(key) {
+		if len(replicas) == w.nodes.Quorum().N {
+			break
+		}
+		n := up[node.ID]
+		replicas = append(replicas, replica{ID: node.ID, Zone: node.Zone, Up: n != nil, Holds: n != nil && n.Holds(key)})
+	}
+	answer(out, http.StatusOK, map[string]any{"key": key, "token": fmt.Sprintf("%016x", ring.Token(key)), "replicas": replicas}, nil)
+}
+
+// nodeLine is one node of /v1/ring.
+type nodeLine struct {
+	ID       string  `json:"id"`
+	Zone     string  `json:"zone"`
+	Share    float64 `json:"share"` // of the keys, that this node is a replica of
+	Up       bool    `json:"up"`
+	Entries  int     `json:"entries"`
+	Replayed int     `json:"replayed"`
+	Hints    int     `json:"hints"`
+	Repaired int64   `json:"repaired"`
+}
+
+func (w *web) ring(out http.ResponseWriter, _ *http.Request) {
+	view := w.nodes.View()
+	ring, err := w.nodes.Ring()
+	if err != nil {
+		answer(out, 0, nil, err)
+		return
+	}
+	var lines []nodeLine
+	up, share := w.nodes.Up(), make(map[string]float64)
+	for r, replicas := range ring.AllRanges(w.nodes.Quorum().N) {
+		for _, node := range replicas {
+			share[node.ID] += r.Fraction()
+		}
+	}
+	for _, m := range view.Members() {
+		line := nodeLine{ID: m.ID, Zone: m.Zone, Share: math.Round(share[m.ID]*1e4) / 1e4}
+		if n := up[m.ID]; n != nil {
+			s := n.Stats()
+			line.Up, line.Entries, line.Replayed, line.Hints, line.Repaired = true, s.Entries, s.Replayed, n.Pending(), s.Repaired
+		}
+		lines = append(lines, line)
+	}
+	answer(out, http.StatusOK, map[string]any{"epoch": view.Epoch, "moving": view.Moving(), "nodes": lines}, nil)
+}
+
+func (w *web) join(out http.ResponseWriter, r *http.Request) {
+	var m member.Node
+	if err := json.NewDecoder(http.MaxBytesReader(out, r.Body, 1<<10)).Decode(&m); err != nil {
+		answer(out, 0, nil, fmt.Errorf("%w: want {\"id\":…,\"zone\":…}: %w", wire.ErrInvalid, err))
+		return
+	}
+	answer(out, http.StatusCreated, m, w.nodes.Join(r.Context(), m))
+}
+
+func (w *web) act(out http.ResponseWriter, r *http.Request) {
+	actions := map[string]func(string) error{"kill": w.nodes.Kill, "restart": w.nodes.Restart}
+	act, ok := actions[r.PathValue("action")]
+	if !ok {
+		answer(out, http.StatusNotFound, map[string]string{"error": "a node can be killed and restarted"}, nil)
+		return
+	}
+	answer(out, http.StatusNoContent, nil, act(r.PathValue("id")))
+}
+
+// answer writes a status with a JSON body, or what the error stands for.
+func answer(out http.ResponseWriter, status int, body any, err error) {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case err == nil:
+	case errors.As(err, &tooLarge):
+		status = http.StatusRequestEntityTooLarge
+	case errors.Is(err, wire.ErrInvalid):
+		status = http.StatusBadRequest
+	case errors.Is(err, wire.ErrUnavailable):
+		status = http.StatusServiceUnavailable
+		out.Header().Set("Retry-After", "1")
+	default:
+		status = http.StatusInternalServerError
+	}
+	if err != nil {
+		body = map[string]string{"error": err.Error()}
+	}
+	if status == http.StatusNoContent {
+		out.WriteHeader(status)
+		return
+	}
+	out.Header().Set("Content-Type", "application/json")
+	out.WriteHeader(status)
+	text := json.NewEncoder(out)
+	text.SetIndent("", "  ")
+	_ = text.Encode(body) // the reader may have gone
+}
