@@ -39,8 +39,9 @@
 //
 //  1. Every change is one statement, conditional on the version or the expiry: atomic in any number of processes and
 //     at any isolation level. Nothing depends on whether "rows affected" counts matched or changed rows.
-//  2. Errors with SQLSTATE 40001 (found through the driver error's method SQLState) are ErrConflict: the database
-//     says that it has rolled back. Every other error is passed on as it is.
+//  2. A statement that ends with SQLSTATE 40001 (serialization failure, deadlock) has been rolled back, for certain: it
+//     runs again, ten times at most, then the error is ErrConflict. The state is found through a method SQLState() string
+//     or a field SQLState [5]byte of the driver's error. Every other error is passed on as it is.
 //  3. Expired rows are missing, swept or not.
 //  4. Sweep removes by primary key in batches of the given size, so that no statement locks more rows. PostgreSQL
 //     skips rows that somebody else has locked.
@@ -54,8 +55,8 @@
 //
 //   - New creates no table: run Schema, or put its text into a migration.
 //   - MySQL's max_allowed_packet (16 MiB to 64 MiB by default) bounds a payload from above.
-//   - A driver error without a method SQLState is never taken for a conflict; with go-sql-driver/mysql a deadlock, which
-//     single-row statements do not cause, would reach the caller.
+//   - The error of a driver that tells no SQLSTATE reaches the caller, even if the database has rolled back.
+//   - InnoDB finds deadlocks among single-row statements on one hot row; they cost a retry.
 //
 // # References
 //

@@ -1,6 +1,7 @@
 package sqlsession
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -77,17 +78,28 @@ func TestSchemaQuotesForEachDialect(t *testing.T) {
 	}
 }
 
-func TestSerializationFailureIsAConflict(t *testing.T) {
-	if err := known(fmt.Errorf("save: %w", pgError("40001"))); !errors.Is(err, session.ErrConflict) {
-		t.Errorf("40001: %v", err)
+func TestOnlyCertainRollbacksRunAgain(t *testing.T) {
+	for err, want := range map[error]bool{
+		pgError("40001"): true, pgError("23505"): false, errors.New("40001"): false, context.Canceled: false,
+		&mysqlError{SQLState: [5]byte{'4', '0', '0', '0', '1'}}: true, &mysqlError{}: false,
+	} {
+		if got := rolledBack(fmt.Errorf("save: %w", err)); got != want {
+			t.Errorf("%#v: %v", err, got)
+		}
 	}
-	if err := known(pgError("23505")); errors.Is(err, session.ErrConflict) {
-		t.Errorf("23505: %v", err)
-	}
-	if known(nil) != nil {
+	if rolledBack(nil) {
 		t.Error("nil is an error")
 	}
 }
+
+// mysqlError has the shape of the driver's.
+type mysqlError struct {
+	Number   uint16
+	SQLState [5]byte
+	Message  string
+}
+
+func (e *mysqlError) Error() string { return "Error 1213" }
 
 type pgError string
 

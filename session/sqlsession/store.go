@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math/rand/v2"
 	"time"
 
 	"github.com/sysblocks/sysblocks/session"
@@ -25,6 +26,7 @@ type Options struct {
 
 const (
 	maxUserID   = 255
+	maxTries    = 10 // of a statement that a deadlock or a serialization failure rolls back: up to 0.2 s of pauses
 	defaultName = "sessions"
 )
 
@@ -52,15 +54,6 @@ func (s *Store) Schema() string { return s.sql.schema }
 
 func now() int64 { return time.Now().UnixMilli() }
 
-// known maps the errors that the contract names. A serialization failure has rolled back, for certain.
-func known(err error) error {
-	var state interface{ SQLState() string }
-	if errors.As(err, &state) && state.SQLState() == "40001" {
-		return fmt.Errorf("%w: %w", session.ErrConflict, err)
-	}
-	return err
-}
-
 type scanner interface{ Scan(dest ...any) error }
 
 func scan(row scanner) (session.Record, error) {
@@ -85,7 +78,7 @@ func (s *Store) Load(ctx context.Context, id session.ID) (session.Record, error)
 	if errors.Is(err, sql.ErrNoRows) {
 		return session.Record{}, session.ErrNotFound
 	}
-	return rec, known(err)
+	return rec, err
 }
 
 // Save implements session.Store.
@@ -128,15 +121,29 @@ func (s *Store) probe(ctx context.Context, id session.ID, now int64) (expires in
 	if errors.Is(err, sql.ErrNoRows) || err == nil && expires <= now {
 		return 0, session.ErrNotFound
 	}
-	return expires, known(err)
+	return expires, err
 }
 
+// exec runs one statement, in a transaction of its own. What the database has rolled back, for certain, runs again.
 func (s *Store) exec(ctx context.Context, text string, args ...any) (int64, error) {
-	res, err := s.db.ExecContext(ctx, text, args...)
-	if err != nil {
-		return 0, known(err)
+	for try := 1; ; try++ {
+		res, err := s.db.ExecContext(ctx, text, args...)
+		switch {
+		case err == nil:
+			return res.RowsAffected()
+		case !rolledBack(err):
+			return 0, err
+		case try == maxTries:
+			return 0, fmt.Errorf("%w: %w", session.ErrConflict, err)
+		}
+		timer := time.NewTimer(rand.N(time.Millisecond << min(try, 6)))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return 0, ctx.Err()
+		}
 	}
-	return res.RowsAffected()
 }
 
 // Touch implements session.Store.
@@ -161,7 +168,7 @@ func (s *Store) ListUser(ctx context.Context, userID string) iter.Seq2[session.R
 	return func(yield func(session.Record, error) bool) {
 		rows, err := s.db.QueryContext(ctx, s.sql.list, []byte(userID), now())
 		if err != nil {
-			yield(session.Record{}, known(err))
+			yield(session.Record{}, err)
 			return
 		}
 		defer func() { _ = rows.Close() }()
@@ -172,7 +179,7 @@ func (s *Store) ListUser(ctx context.Context, userID string) iter.Seq2[session.R
 			}
 		}
 		if err := rows.Err(); err != nil {
-			yield(session.Record{}, known(err))
+			yield(session.Record{}, err)
 		}
 	}
 }
@@ -211,7 +218,7 @@ func (s *Store) Sweep(ctx context.Context, limit int) (int, error) {
 func (s *Store) due(ctx context.Context, now int64, limit int) (ids []any, err error) {
 	rows, err := s.db.QueryContext(ctx, s.sql.due, now, limit)
 	if err != nil {
-		return nil, known(err)
+		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
@@ -221,5 +228,5 @@ func (s *Store) due(ctx context.Context, now int64, limit int) (ids []any, err e
 		}
 		ids = append(ids, id)
 	}
-	return ids, known(rows.Err())
+	return ids, rows.Err()
 }
