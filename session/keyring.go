@@ -113,16 +113,14 @@ func (k *Keyring) Rotate(next []byte) error {
 // the same. plaintext and dst must not overlap.
 func (k *Keyring) Seal(dst, plaintext, aad []byte) []byte {
 	first := (*k.keys.Load())[0]
-	var nonce [xaesNonce]byte
-	_, _ = rand.Read(nonce[:]) // never fails
-	aead, err := first.xaes.aead(nonce[:])
+	dst = append(slices.Grow(dst, len(plaintext)+sealedExtra), first.id[:]...)
+	nonce := dst[len(dst) : len(dst)+xaesNonce] // drawn where it belongs: an array of its own would go to the heap
+	_, _ = rand.Read(nonce)                     // never fails
+	aead, err := first.xaes.aead(nonce)
 	if err != nil {
 		return nil // newXAES has tried: it cannot happen, and nothing is better than plaintext
 	}
-	dst = slices.Grow(dst, len(plaintext)+sealedExtra)
-	dst = append(dst, first.id[:]...)
-	dst = append(dst, nonce[:]...)
-	return aead.Seal(dst, nonce[12:], plaintext, aad)
+	return aead.Seal(dst[:len(dst)+xaesNonce], nonce[12:], plaintext, aad)
 }
 
 // Open appends the plaintext to dst; first tells whether the first key sealed it. ErrForged otherwise, and then

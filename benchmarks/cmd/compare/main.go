@@ -26,6 +26,7 @@ import (
 
 	"github.com/sysblocks/sysblocks/benchmarks/internal/harness"
 	"github.com/sysblocks/sysblocks/benchmarks/internal/hashringrows"
+	"github.com/sysblocks/sysblocks/benchmarks/internal/sessionrows"
 )
 
 // suite returns the rows of a package; quick shrinks the data.
@@ -34,6 +35,7 @@ type suite func(quick bool) ([]harness.Row, error)
 // suites has one line per package.
 var suites = map[string]suite{ //nolint:gochecknoglobals // a table that is never written
 	"hashring": hashringrows.Rows,
+	"session":  sessionrows.Rows,
 }
 
 func main() {
