@@ -28,17 +28,17 @@ type bench struct {
 	sink sink
 }
 
-func newBench(t testing.TB, opts session.Options) *bench {
-	t.Helper()
-	m, err := session.New[Data](memory(t, session.MemoryOptions{}), opts)
+func newBench(tb testing.TB, opts session.Options) *bench {
+	tb.Helper()
+	m, err := session.New[Data](memory(tb, session.MemoryOptions{}), opts)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return benchOf(t, m)
+	return benchOf(tb, m)
 }
 
-func benchOf(t testing.TB, m *session.Manager[Data]) *bench {
-	t.Helper()
+func benchOf(tb testing.TB, m *session.Manager[Data]) *bench {
+	tb.Helper()
 	ctx := context.Background()
 	s, err := m.Lookup(ctx, "")
 	if err == nil {
@@ -48,11 +48,11 @@ func benchOf(t testing.TB, m *session.Manager[Data]) *bench {
 		err = s.Login(ctx, "user-of-16-bytes", session.LoginOptions{})
 	}
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://example.com/", nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	r.AddCookie(&http.Cookie{Name: "__Host-Http-session", Value: s.Token()})
 	return &bench{m: m, r: r, sink: sink{h: http.Header{}}}

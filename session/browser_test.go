@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -29,34 +30,34 @@ type site struct {
 	h     http.Handler
 }
 
-func newSite(t testing.TB, opts session.Options, plan func(sessiontest.Call) sessiontest.Fault) *site {
-	t.Helper()
-	store := sessiontest.Faulty(memory(t, session.MemoryOptions{}), plan)
+func newSite(tb testing.TB, opts session.Options, plan func(sessiontest.Call) sessiontest.Fault) *site {
+	tb.Helper()
+	store := sessiontest.Faulty(memory(tb, session.MemoryOptions{}), plan)
 	m, err := session.New[Data](store, opts)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return &site{Manager: m, t: t, store: store, h: m.Handler(runNamed{})}
+	return &site{Manager: m, t: tb, store: store, h: m.Handler(runNamed{})}
 }
 
-func newSealedSite(t testing.TB, opts session.Options) *site {
-	t.Helper()
-	m, err := session.NewClientSide[Data](keyring(t, 1), opts)
+func newSealedSite(tb testing.TB, opts session.Options) *site {
+	tb.Helper()
+	m, err := session.NewClientSide[Data](keyring(tb, 1), opts)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return &site{Manager: m, t: t, h: m.Handler(runNamed{})}
+	return &site{Manager: m, t: tb, h: m.Handler(runNamed{})}
 }
 
-func keyring(t testing.TB, first byte, others ...byte) *session.Keyring {
-	t.Helper()
+func keyring(tb testing.TB, first byte, others ...byte) *session.Keyring {
+	tb.Helper()
 	var rest [][]byte
 	for _, b := range others {
 		rest = append(rest, key(b))
 	}
 	k, err := session.NewKeyring(key(first), rest...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return k
 }
@@ -98,22 +99,39 @@ func (b *browser) request(method string) *http.Request {
 }
 
 // do sends one request whose handler is f and obeys the cookies of the answer.
-func (b *browser) do(f http.HandlerFunc) *http.Response {
+func (b *browser) do(f http.HandlerFunc) *answer {
 	b.t.Helper()
 	return b.send(b.request(http.MethodGet), f)
 }
 
-func (b *browser) send(r *http.Request, f http.HandlerFunc) *http.Response {
+func (b *browser) send(r *http.Request, f http.HandlerFunc) *answer {
 	b.t.Helper()
 	w := httptest.NewRecorder()
 	b.h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), funcKey{}, f)))
-	answer := w.Result()
-	b.obey(answer)
-	return answer
+	got := answerOf(w)
+	b.obey(got)
+	return got
 }
 
-func (b *browser) obey(answer *http.Response) {
-	for _, c := range answer.Cookies() {
+// answer is a response whose body has been read.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+	Body       string
+}
+
+func answerOf(w *httptest.ResponseRecorder) *answer {
+	return readAnswer(w.Result())
+}
+
+func readAnswer(r *http.Response) *answer {
+	body, _ := io.ReadAll(r.Body)
+	_ = r.Body.Close()
+	return &answer{r.StatusCode, r.Header, string(body)}
+}
+
+func (b *browser) obey(got *answer) {
+	for _, c := range (&http.Response{Header: got.Header}).Cookies() {
 		if c.MaxAge < 0 {
 			delete(b.cookies, c.Name)
 		} else {
@@ -123,7 +141,7 @@ func (b *browser) obey(answer *http.Response) {
 }
 
 // get is do for handlers that start with Get.
-func (b *browser) get(f func(s *session.Session[Data], r *http.Request)) *http.Response {
+func (b *browser) get(f func(s *session.Session[Data], r *http.Request)) *answer {
 	b.t.Helper()
 	return b.do(func(_ http.ResponseWriter, r *http.Request) { f(b.session(r), r) })
 }
@@ -138,19 +156,19 @@ func (s *site) session(r *http.Request) *session.Session[Data] {
 	return got
 }
 
-func (b *browser) login(user string) *http.Response {
+func (b *browser) login(user string) *answer {
 	b.t.Helper()
 	return b.get(func(s *session.Session[Data], r *http.Request) {
 		b.must(s.Login(r.Context(), user, session.LoginOptions{}))
 	})
 }
 
-func (b *browser) logout() *http.Response {
+func (b *browser) logout() *answer {
 	b.t.Helper()
 	return b.get(func(s *session.Session[Data], r *http.Request) { b.must(s.Logout(r.Context())) })
 }
 
-func (b *browser) increment() *http.Response {
+func (b *browser) increment() *answer {
 	b.t.Helper()
 	return b.get(func(s *session.Session[Data], _ *http.Request) { b.must(s.Update(increment)) })
 }
@@ -180,8 +198,8 @@ func (s *site) must(err error) {
 
 // start runs a request whose handler stops at a gate. It returns when the handler is there; finish opens the gate
 // and waits for the answer.
-func (b *browser) start(before, after func(s *session.Session[Data], r *http.Request)) (finish func() *http.Response) {
-	at, gate, done := make(chan struct{}), make(chan struct{}), make(chan *http.Response)
+func (b *browser) start(before, after func(s *session.Session[Data], r *http.Request)) (finish func() *answer) {
+	at, gate, done := make(chan struct{}), make(chan struct{}), make(chan *answer)
 	go func() {
 		done <- b.get(func(s *session.Session[Data], r *http.Request) {
 			before(s, r)
@@ -191,7 +209,7 @@ func (b *browser) start(before, after func(s *session.Session[Data], r *http.Req
 		})
 	}()
 	<-at
-	return func() *http.Response {
+	return func() *answer {
 		close(gate)
 		return <-done
 	}
@@ -199,19 +217,21 @@ func (b *browser) start(before, after func(s *session.Session[Data], r *http.Req
 
 func nothing(*session.Session[Data], *http.Request) {}
 
-func wantStatus(t testing.TB, r *http.Response, want int) {
-	t.Helper()
+func wantStatus(tb testing.TB, r *answer, want int) {
+	tb.Helper()
 	if r.StatusCode != want {
-		t.Errorf("status %d, want %d", r.StatusCode, want)
+		tb.Errorf("status %d, want %d", r.StatusCode, want)
 	}
 }
 
 // setCookies are the Set-Cookie lines of an answer.
-func setCookies(r *http.Response) []string { return r.Header["Set-Cookie"] }
+func setCookies(r *answer) []string { return r.Header["Set-Cookie"] }
 
-func wantCookies(t testing.TB, r *http.Response, want int) {
-	t.Helper()
+func wantCookies(tb testing.TB, r *answer, want int) {
+	tb.Helper()
 	if got := setCookies(r); len(got) != want {
-		t.Errorf("%d Set-Cookie lines, want %d: %v", len(got), want, fmt.Sprint(got))
+		tb.Errorf("%d Set-Cookie lines, want %d: %v", len(got), want, fmt.Sprint(got))
 	}
 }
+
+func headerOnly(w *httptest.ResponseRecorder) *answer { return &answer{Header: w.Header()} }

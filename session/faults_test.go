@@ -35,6 +35,7 @@ func TestEveryCallMayFail(t *testing.T) {
 }
 
 func runFlow(t *testing.T, s *site) {
+	t.Helper()
 	b := s.browser()
 	acknowledged, uncertain := 0, 0
 	step := func(f func(got *session.Session[Data], r *http.Request) error) bool {

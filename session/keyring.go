@@ -2,9 +2,11 @@ package session
 
 import (
 	"bytes"
+	"crypto/aes"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"fmt"
 	"slices"
 	"sync"
@@ -29,8 +31,8 @@ type Keyring struct {
 
 type key struct {
 	id   [keyID]byte
-	xaes *xaes
-	tag  [sha256.Size]byte // derived: a key for tags never seals
+	xaes xaes
+	tag  *cmac // under a derived key: a key for tags never seals
 }
 
 // NewKeyring takes keys of 32 bytes, all different, at most 16. others are only accepted: old keys on their
@@ -67,8 +69,9 @@ func newKey(secret []byte) (*key, error) {
 	k := &key{xaes: x}
 	id := derive(secret, "session key id v1")
 	copy(k.id[:], id[:])
-	k.tag = derive(secret, "session token tag v1")
-	return k, nil
+	tagKey := derive(secret, "session token tag v1")
+	k.tag, err = newCMAC(tagKey[:])
+	return k, err
 }
 
 func derive(secret []byte, label string) (sum [sha256.Size]byte) {
@@ -100,7 +103,7 @@ func (k *Keyring) Rotate(next []byte) error {
 	for _, old := range *k.keys.Load() {
 		if old.id != fresh.id {
 			keys = append(keys, old)
-		} else if old.tag != fresh.tag {
+		} else if old.tag.k1 != fresh.tag.k1 {
 			return fmt.Errorf("%w: the key id of next is taken by another key", ErrInvalid)
 		}
 	}
@@ -161,14 +164,15 @@ func (k *Keyring) checkTag(msg, tail []byte) bool {
 		return false
 	}
 	tag := used.sign(msg)
-	return hmac.Equal(tag[:], tail[keyID:])
+	return subtle.ConstantTimeCompare(tag[:], tail[keyID:]) == 1
 }
 
+// sign is the tag of the 48 bytes of a token. CMAC takes three AES blocks and one allocation, a tenth of the time of
+// HMAC: the tag is what stands between a flood of made-up tokens and the processor.
 func (k *key) sign(msg []byte) (tag [tagBytes]byte) {
-	mac := hmac.New(sha256.New, k.tag[:])
-	mac.Write(msg)
-	var sum [sha256.Size]byte
-	copy(tag[:], mac.Sum(sum[:0]))
+	sum := make([]byte, aes.BlockSize)
+	k.tag.sum(sum, msg)
+	copy(tag[:], sum)
 	return tag
 }
 

@@ -190,7 +190,7 @@ func TestOutageCostsNoCookie(t *testing.T) {
 	h := s.Handler(s.RequireLogin(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("passed") })))
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, b.request(http.MethodGet))
-	wantStatus(t, w.Result(), http.StatusServiceUnavailable)
+	wantStatus(t, answerOf(w), http.StatusServiceUnavailable)
 	fail = false
 	b.wantState("ann", 0)
 }
@@ -220,7 +220,7 @@ func TestRequireLogin(t *testing.T) {
 	b.increment()
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, b.request(http.MethodGet))
-	wantStatus(t, w.Result(), http.StatusUnauthorized)
+	wantStatus(t, answerOf(w), http.StatusUnauthorized)
 	b.login("ann")
 	w = httptest.NewRecorder()
 	h.ServeHTTP(w, b.request(http.MethodGet))
@@ -535,7 +535,7 @@ func TestSeveralManagersNest(t *testing.T) {
 	})))
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
-	wantCookies(t, w.Result(), 2)
+	wantCookies(t, answerOf(w), 2)
 	if got := w.Header()["Vary"]; len(got) != 1 {
 		t.Errorf("Vary %q", got)
 	}

@@ -14,11 +14,11 @@ import (
 	"github.com/sysblocks/sysblocks/session/sessiontest"
 )
 
-func memory(t testing.TB, opts session.MemoryOptions) *session.MemoryStore {
-	t.Helper()
+func memory(tb testing.TB, opts session.MemoryOptions) *session.MemoryStore {
+	tb.Helper()
 	s, err := session.NewMemoryStore(opts)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }

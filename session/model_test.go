@@ -51,6 +51,7 @@ func TestManagerModel(t *testing.T) {
 }
 
 func runModel(t *testing.T, seed uint64) {
+	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 0))
 	idle := []time.Duration{-1, time.Minute, 10 * time.Minute, 30 * time.Minute}[rng.IntN(4)]
 	absolute := []time.Duration{time.Hour, 3 * time.Hour}[rng.IntN(2)]

@@ -55,7 +55,7 @@ func TestTwoLoginsOneWins(t *testing.T) {
 	b := s.browser()
 	b.increment()
 	var errs [2]error
-	var finish [2]func() *http.Response
+	var finish [2]func() *answer
 	browsers := [2]*browser{b.clone(), b.clone()}
 	for i, user := range []string{"ann", "bob"} {
 		finish[i] = browsers[i].start(nothing, func(s *session.Session[Data], r *http.Request) {

@@ -14,11 +14,11 @@ func httptraceGot1xx(ctx context.Context, f func(code int, h textproto.MIMEHeade
 	})
 }
 
-func decodeBase64(t testing.TB, s string) []byte {
-	t.Helper()
+func decodeBase64(tb testing.TB, s string) []byte {
+	tb.Helper()
 	raw, err := base64.RawURLEncoding.DecodeString(s)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return raw
 }

@@ -33,15 +33,15 @@ func TestXAESKnownAnswers(t *testing.T) {
 	}
 }
 
-func testRing(t testing.TB, keys ...byte) *Keyring {
-	t.Helper()
+func testRing(tb testing.TB, keys ...byte) *Keyring {
+	tb.Helper()
 	var all [][]byte
 	for _, k := range keys {
 		all = append(all, bytes.Repeat([]byte{k}, 32))
 	}
 	ring, err := NewKeyring(all[0], all[1:]...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return ring
 }

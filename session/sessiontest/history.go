@@ -118,6 +118,7 @@ const (
 
 // historiesAreLinearizable runs eight goroutines on one ID after the other, each with its own idea of the version.
 func historiesAreLinearizable(t *testing.T, s session.Store) {
+	t.Helper()
 	seed := rand.Uint64()
 	for i := range historyIDs {
 		calls, start := runHistory(t, s, rand.New(rand.NewPCG(seed, uint64(i))))
@@ -163,6 +164,7 @@ func runHistory(t *testing.T, s session.Store, rng *rand.Rand) ([]call, model) {
 }
 
 func oneCall(t *testing.T, s session.Store, known *session.Record, rng *rand.Rand, value uint32, base session.Record, clock *atomic.Int64) (c call) {
+	t.Helper()
 	ctx := t.Context()
 	expires := base.ExpiresAt.Add(time.Duration(rng.IntN(90)) * time.Minute)
 	c.start = clock.Add(1)
@@ -204,6 +206,7 @@ func oneCall(t *testing.T, s session.Store, known *session.Record, rng *rand.Ran
 
 // classify maps an error to the bare one of the contract, so that histories compare.
 func classify(t *testing.T, op string, err error) error {
+	t.Helper()
 	switch {
 	case err == nil:
 		return nil
@@ -218,6 +221,7 @@ func classify(t *testing.T, op string, err error) error {
 
 // oneOfManyCreates: of eight saves of version 0, one succeeds.
 func oneOfManyCreates(t *testing.T, s session.Store) {
+	t.Helper()
 	for range historyIDs {
 		rec := fresh("u", nil)
 		var created atomic.Int32

@@ -10,8 +10,8 @@ import (
 
 // Request returns a copy of r that carries a new session of userID ("" = anonymous) with that data. It stores the
 // session through m, so it works for cookies, bearer tokens and client-side sessions alike.
-func Request[T any](t testing.TB, m *session.Manager[T], r *http.Request, userID string, data T) *http.Request {
-	t.Helper()
+func Request[T any](tb testing.TB, m *session.Manager[T], r *http.Request, userID string, data T) *http.Request {
+	tb.Helper()
 	w := httptest.NewRecorder()
 	m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		s, err := m.Get(r.Context())
@@ -22,13 +22,13 @@ func Request[T any](t testing.TB, m *session.Manager[T], r *http.Request, userID
 			err = s.Login(r.Context(), userID, session.LoginOptions{})
 		}
 		if err != nil {
-			t.Fatalf("sessiontest: new session: %v", err)
+			tb.Fatalf("sessiontest: new session: %v", err)
 		}
-	})).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	})).ServeHTTP(w, httptest.NewRequestWithContext(tb.Context(), http.MethodGet, "/", nil))
 	answer := w.Result()
 	defer func() { _ = answer.Body.Close() }()
 	if answer.StatusCode != http.StatusOK {
-		t.Fatalf("sessiontest: new session: status %d", answer.StatusCode)
+		tb.Fatalf("sessiontest: new session: status %d", answer.StatusCode)
 	}
 	out := r.Clone(r.Context())
 	for _, c := range answer.Cookies() {

@@ -15,6 +15,7 @@ import (
 // newStore returns an empty store; it registers its own clean-up. Run waits for about 0.2 s of real time and must
 // not be called inside a synctest bubble, unless the store is.
 func Run(t *testing.T, newStore func(t *testing.T) session.Store) {
+	t.Helper()
 	rules := []struct {
 		name  string
 		check func(t *testing.T, s session.Store)
@@ -95,6 +96,7 @@ func wantRecord(t *testing.T, got, want session.Record) {
 }
 
 func loadReturnsWhatWasSaved(t *testing.T, s session.Store) {
+	t.Helper()
 	_, err := s.Load(t.Context(), newID())
 	wantError(t, "Load of an unknown ID", err, session.ErrNotFound)
 	anonymous := save(t, s, fresh("", []byte("a")))
@@ -115,6 +117,7 @@ func loadReturnsWhatWasSaved(t *testing.T, s session.Store) {
 }
 
 func payloadsOfAnyBytes(t *testing.T, s session.Store) {
+	t.Helper()
 	all := make([]byte, 256)
 	for i := range all {
 		all[i] = byte(i)
@@ -130,6 +133,7 @@ func payloadsOfAnyBytes(t *testing.T, s session.Store) {
 }
 
 func saveIsConditional(t *testing.T, s session.Store) {
+	t.Helper()
 	rec := save(t, s, fresh("u", []byte("first")))
 	stale := rec
 	rec.Payload = []byte("second")
@@ -142,6 +146,7 @@ func saveIsConditional(t *testing.T, s session.Store) {
 }
 
 func saveNeverRevives(t *testing.T, s session.Store) {
+	t.Helper()
 	unknown := fresh("u", []byte("x"))
 	unknown.Version = 1
 	wantError(t, "Save at version 1 of an unknown ID", s.Save(t.Context(), unknown), session.ErrNotFound)
@@ -158,6 +163,7 @@ func saveNeverRevives(t *testing.T, s session.Store) {
 }
 
 func touchMovesForwardOnly(t *testing.T, s session.Store) {
+	t.Helper()
 	rec := save(t, s, fresh("u", []byte("x")))
 	touch := func(to time.Time) {
 		t.Helper()
@@ -182,6 +188,7 @@ func touchMovesForwardOnly(t *testing.T, s session.Store) {
 }
 
 func touchNeverCreates(t *testing.T, s session.Store) {
+	t.Helper()
 	id := newID()
 	wantError(t, "Touch of an unknown ID", s.Touch(t.Context(), id, time.Now().Add(time.Hour)), session.ErrNotFound)
 	_, err := s.Load(t.Context(), id)
@@ -196,6 +203,7 @@ func touchNeverCreates(t *testing.T, s session.Store) {
 }
 
 func removeIsIdempotent(t *testing.T, s session.Store) {
+	t.Helper()
 	keep := save(t, s, fresh("u", []byte("keep")))
 	rec := save(t, s, fresh("u", nil))
 	for range 2 {
@@ -212,6 +220,7 @@ func removeIsIdempotent(t *testing.T, s session.Store) {
 }
 
 func expiredIsMissing(t *testing.T, s session.Store) {
+	t.Helper()
 	rec := fresh("u", []byte("x"))
 	rec.ExpiresAt = time.Now().Add(-time.Millisecond).Truncate(time.Millisecond)
 	if err := s.Save(t.Context(), rec); err != nil && !errors.Is(err, session.ErrNotFound) {
@@ -229,6 +238,7 @@ func expiredIsMissing(t *testing.T, s session.Store) {
 
 // expiryIsExact loads around the moment of expiry: found if the call ended before it, missing if it began after.
 func expiryIsExact(t *testing.T, s session.Store) {
+	t.Helper()
 	rec := fresh("u", nil)
 	rec.ExpiresAt = time.Now().Add(150 * time.Millisecond).Truncate(time.Millisecond)
 	save(t, s, rec)
@@ -257,6 +267,7 @@ func expiryIsExact(t *testing.T, s session.Store) {
 }
 
 func noSharedMemory(t *testing.T, s session.Store) {
+	t.Helper()
 	payload := []byte("payload")
 	rec := save(t, s, fresh("u", payload))
 	copy(payload, "XXXXXXX")
@@ -278,6 +289,7 @@ func noSharedMemory(t *testing.T, s session.Store) {
 }
 
 func endedContext(t *testing.T, s session.Store) {
+	t.Helper()
 	rec := save(t, s, fresh("u", []byte("x")))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

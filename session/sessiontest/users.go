@@ -60,6 +60,7 @@ func wantUser(t *testing.T, users session.UserIndexer, userID string, want map[s
 
 // userIndexFollows compares the index with a map after each step of a random program.
 func userIndexFollows(t *testing.T, s session.Store) {
+	t.Helper()
 	users, ok := indexer(t, s)
 	if !ok {
 		t.Skip("the store has no user index")
@@ -127,6 +128,7 @@ func checkRemoveUser(t *testing.T, users session.UserIndexer, name string, his, 
 }
 
 func userIDsOfAnyBytes(t *testing.T, s session.Store) {
+	t.Helper()
 	users, ok := indexer(t, s)
 	if !ok {
 		t.Skip("the store has no user index")
@@ -153,6 +155,7 @@ func userIDsOfAnyBytes(t *testing.T, s session.Store) {
 // removeUserBesideSave: whatever logs in while a user's records are removed is removed or kept as a whole, and the
 // index agrees with the records.
 func removeUserBesideSave(t *testing.T, s session.Store) {
+	t.Helper()
 	users, ok := indexer(t, s)
 	if !ok {
 		t.Skip("the store has no user index")
@@ -197,6 +200,7 @@ func removeUserBesideSave(t *testing.T, s session.Store) {
 }
 
 func sweepRemovesExpiredOnly(t *testing.T, s session.Store) {
+	t.Helper()
 	sweeper, ok := s.(session.Sweeper)
 	if !ok {
 		t.Skip("the store does not sweep")

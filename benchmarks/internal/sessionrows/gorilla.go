@@ -36,13 +36,14 @@ func gorillaRequest(do work) harness.Contender {
 			return nil, nil, err
 		}
 		r, err := requestWith("session", cookie.Value)
+		answer := page()
 		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			// A request of its own each time, as a server has: the package caches in its context.
 			s, err := store.Get(r.WithContext(r.Context()), "session")
 			if err != nil || s.Values["user"] != userID || do == readData && s.Values["lang"] != "de" {
 				panic("gorilla: wrong session")
 			}
-			page(w)
+			answer(w)
 		})
 		return serve(h, r), nil, err
 	}}

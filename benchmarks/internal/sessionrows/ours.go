@@ -64,6 +64,7 @@ func requestWith(name, value string) (*http.Request, error) {
 }
 
 func ourHandler(m *session.Manager[Data], do work) http.Handler {
+	answer := page()
 	return m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if do != untouched {
 			s, err := m.Get(r.Context())
@@ -78,7 +79,7 @@ func ourHandler(m *session.Manager[Data], do work) http.Handler {
 				}
 			}
 		}
-		page(w)
+		answer(w)
 	}))
 }
 
@@ -126,11 +127,12 @@ func ourFlood() harness.Contender {
 			return nil, nil, err
 		}
 		r, err := requestWith("__Host-Http-session", strings.Repeat("Ab3_", 20))
+		answer := page()
 		h := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if s, err := m.Get(r.Context()); err != nil || s.UserID() != "" {
 				panic("session: a made-up token is good")
 			}
-			page(w)
+			answer(w)
 		}))
 		return serve(h, r), nil, err
 	}}
