@@ -92,9 +92,7 @@ func (b *browser) request(method string) *http.Request {
 	for name, value := range b.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
-	for name, values := range b.headers {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, b.headers)
 	return r
 }
 

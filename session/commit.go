@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -291,7 +292,7 @@ func (s *Session[T]) adopt(w *work[T]) error {
 func (s *Session[T]) rebase() error {
 	for {
 		s.mu.Lock()
-		base, fns, seq := s.base.data, s.pending[:len(s.pending):len(s.pending)], s.seq
+		base, fns, seq := s.base.data, slices.Clip(s.pending), s.seq
 		s.mu.Unlock()
 		data, err := base, error(nil)
 		if len(fns) > 0 {

@@ -63,7 +63,7 @@ func runFlow(t *testing.T, s *site) {
 	other := b.clone()
 	step(func(got *session.Session[Data], r *http.Request) error { return got.Renew(r.Context()) })
 	update()
-	s.browser().do(func(_ http.ResponseWriter, r *http.Request) {}) // a request that never asks
+	s.browser().do(func(http.ResponseWriter, *http.Request) {}) // a request that never asks
 	var user string
 	var n int
 	if step(func(got *session.Session[Data], _ *http.Request) error {

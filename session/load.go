@@ -41,7 +41,7 @@ func (q *request[T]) load(ctx context.Context) (*Session[T], error) {
 	}
 	s := &Session[T]{m: q.m, q: q, ctx: q.Context, transport: q.m.transports[0]}
 	if err := q.m.identify(ctx, s, q.r); err != nil {
-		s = q.m.readOnly(q.Context, err)
+		s = q.m.readOnly(q.Context, err) //nolint:contextcheck // the session outlives the caller of this Get
 		if ctx.Err() != nil {
 			return s, err // the caller gave up, not the store: another Get may try again
 		}

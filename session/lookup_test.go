@@ -35,7 +35,7 @@ func TestLookupOutsideHTTP(t *testing.T) {
 				continue // a sealed session cannot be ended
 			}
 			got, err := s.Lookup(ctx, bad)
-			wantReadOnly(t, got, err, session.ErrNotFound)
+			wantReadOnly(ctx, t, got, err, session.ErrNotFound)
 		}
 	}
 }

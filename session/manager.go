@@ -76,7 +76,7 @@ func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 		q := &request[T]{Context: r.Context(), m: m, r: r}
 		q.writer.inner, q.writer.hooks = w, q
 		next.ServeHTTP(q.writer.wrap(), r.WithContext(q))
-		q.writer.finish() // not deferred: a panic of next commits nothing
+		q.writer.finish() //nolint:contextcheck // by intent: a client that has gone must not undo its update. Not deferred: a panic of next commits nothing
 	})
 }
 
@@ -175,7 +175,10 @@ func (m *Manager[T]) storeError(op string, id ID, err error) error {
 	return fmt.Errorf("%w: %s %s: %w", ErrUnavailable, op, id, err)
 }
 
-func (m *Manager[T]) String() string   { return "session.Manager" }
+// String and GoString tell nothing: a manager holds keys.
+func (m *Manager[T]) String() string { return "session.Manager" }
+
+// GoString is String.
 func (m *Manager[T]) GoString() string { return "session.Manager" }
 
 // unsupported is what a manager without a user index answers.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/gob"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -62,7 +63,6 @@ func TestWrongTokensAreAnonymous(t *testing.T) {
 	b := s.browser()
 	b.login("ann")
 	good := b.cookies["__Host-Http-session"]
-	loads := s.store.Calls("Load")
 	other := s.browser()
 	other.login("bob")
 	forged := good[:22] + other.cookies["__Host-Http-session"][22:]
@@ -76,7 +76,7 @@ func TestWrongTokensAreAnonymous(t *testing.T) {
 		{"unknown ID", strings.Repeat("A", 64), 1, 1},
 		{"wrong secret", forged, 1, 0},
 	} {
-		loads = s.store.Calls("Load")
+		loads := s.store.Calls("Load")
 		thief := s.browser()
 		thief.cookies["__Host-Http-session"] = c.token
 		answer := thief.get(func(got *session.Session[Data], _ *http.Request) {
@@ -136,15 +136,14 @@ func TestUntouchedRequestCostsNothing(t *testing.T) {
 func TestGetWithoutHandlerIsReadOnly(t *testing.T) {
 	s := newSite(t, session.Options{}, nil)
 	got, err := s.Get(t.Context())
-	wantReadOnly(t, got, err, session.ErrNoMiddleware)
+	wantReadOnly(t.Context(), t, got, err, session.ErrNoMiddleware)
 }
 
-func wantReadOnly(t *testing.T, s *session.Session[Data], err, want error) {
+func wantReadOnly(ctx context.Context, t *testing.T, s *session.Session[Data], err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) || s == nil {
 		t.Fatalf("Get: %v, %v, want %v", s, err, want)
 	}
-	ctx := t.Context()
 	if s.UserID() != "" || s.Data().N != 0 || s.Token() != "" {
 		t.Error("not anonymous and empty")
 	}
@@ -175,7 +174,7 @@ func TestOutageCostsNoCookie(t *testing.T) {
 	fail = true
 	answer := b.do(func(_ http.ResponseWriter, r *http.Request) {
 		got, err := s.Get(r.Context())
-		wantReadOnly(t, got, err, session.ErrUnavailable)
+		wantReadOnly(r.Context(), t, got, err, session.ErrUnavailable)
 		if !errors.Is(err, down) {
 			t.Errorf("the cause is hidden: %v", err)
 		}
@@ -203,7 +202,7 @@ func TestCancelledGetMayTryAgain(t *testing.T) {
 		ctx, cancel := context.WithCancel(r.Context())
 		cancel()
 		got, err := s.Get(ctx)
-		wantReadOnly(t, got, err, context.Canceled)
+		wantReadOnly(r.Context(), t, got, err, context.Canceled)
 		if user := s.session(r).UserID(); user != "ann" {
 			t.Errorf("user %q at the second Get", user)
 		}
@@ -425,7 +424,7 @@ func TestListAndRevoke(t *testing.T) {
 	bob.login("bob")
 	var bobs session.ID
 	bob.get(func(got *session.Session[Data], _ *http.Request) { bobs = got.ID() })
-	laptop.get(func(got *session.Session[Data], r *http.Request) {
+	laptop.get(func(_ *session.Session[Data], r *http.Request) {
 		n, current := 0, 0
 		var other session.ID
 		for info, err := range s.List(r.Context(), "ann") {
@@ -515,7 +514,7 @@ func TestCheckIsAsked(t *testing.T) {
 	answer = errors.New("directory down")
 	b.do(func(_ http.ResponseWriter, r *http.Request) {
 		got, err := s.Get(r.Context())
-		wantReadOnly(t, got, err, session.ErrUnavailable)
+		wantReadOnly(r.Context(), t, got, err, session.ErrUnavailable)
 	})
 	answer = fmt.Errorf("password changed: %w", session.ErrRevoked)
 	b.wantState("", 0)
@@ -614,15 +613,17 @@ func TestNothingPrintsASecret(t *testing.T) {
 	raw := decodeBase64(t, s.Token())
 	secret := raw[16:48]
 	for name, needle := range map[string]string{
-		"token": s.Token(), "secret": string(secret), "secret in hex": fmt.Sprintf("%x", secret), "key": strings.Repeat("k", 8),
-		"secret in Go syntax": strings.Trim(fmt.Sprintf("%#v", secret[:4]), "[]byte{}"), "decimal": strings.Trim(fmt.Sprint(secret[:5]), "[]"),
-		"payload": strings.Trim(fmt.Sprint(rec.Payload[:12]), "[]"),
+		"token": s.Token(), "secret": string(secret), "secret in hex": hex.EncodeToString(secret), "key": strings.Repeat("k", 8),
+		"secret in decimal": decimal(secret[:5]),
+		"payload":           decimal(rec.Payload[:12]),
 	} {
 		if strings.Contains(text.String(), needle) {
 			t.Errorf("%s is printed", name)
 		}
 	}
 }
+
+func decimal(b []byte) string { return strings.Trim(fmt.Sprintf("%v", b), "[]") }
 
 // gobCodec is what a user would write.
 type gobCodec struct{}

@@ -45,7 +45,8 @@ func (sh *shard) publishDue() {
 }
 
 func (sh *shard) push(item dueItem) {
-	h := append(sh.heap, item)
+	sh.heap = append(sh.heap, item)
+	h := sh.heap
 	i := len(h) - 1
 	for i > 0 {
 		parent := (i - 1) / 2
@@ -56,7 +57,6 @@ func (sh *shard) push(item dueItem) {
 		i = parent
 	}
 	h[i] = item
-	sh.heap = h
 }
 
 func (sh *shard) pop() dueItem {

@@ -36,7 +36,10 @@ func record(userID string, life time.Duration, payload int) session.Record {
 }
 
 func TestMemoryStoreKeepsTheContract(t *testing.T) {
-	sessiontest.Run(t, func(t *testing.T) session.Store { return memory(t, session.MemoryOptions{}) })
+	sessiontest.Run(t, func(t *testing.T) session.Store {
+		t.Helper()
+		return memory(t, session.MemoryOptions{})
+	})
 }
 
 func TestMemoryOptionsAreChecked(t *testing.T) {
@@ -300,8 +303,8 @@ func TestMemoryStoreSurvivesChurn(t *testing.T) {
 		t.Errorf("%d records left", n)
 	}
 	for i := range 5 {
-		for range s.ListUser(t.Context(), fmt.Sprint("u", i)) {
-			t.Error("the index has a record that the store has not")
+		for _, err := range s.ListUser(t.Context(), fmt.Sprint("u", i)) {
+			t.Errorf("the index has a record that the store has not: %v", err)
 		}
 	}
 }

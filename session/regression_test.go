@@ -3,11 +3,11 @@ package session_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/textproto"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -35,8 +35,8 @@ func TestRegressionS01LogoutIsNotUndone(t *testing.T) {
 		wantStatus(t, answer, http.StatusUnauthorized)
 		wantCookies(t, answer, 0)
 		thief.wantState("", 0)
-		for range s.List(t.Context(), "ann") {
-			t.Error("the session is back")
+		for _, err := range s.List(t.Context(), "ann") {
+			t.Errorf("the session is back: %v", err)
 		}
 	})
 }
@@ -73,7 +73,7 @@ func TestRegressionS03NoUpdateIsLost(t *testing.T) {
 				if d.Keys == nil {
 					d.Keys = map[string]int{}
 				}
-				d.Keys[fmt.Sprint(i)] = i
+				d.Keys[strconv.Itoa(i)] = i
 				return nil
 			}))
 		}, nothing))
@@ -114,7 +114,7 @@ func TestRegressionS05EarlyHintsAreNotTheHeader(t *testing.T) {
 	})))
 	defer server.Close()
 	hints := 0
-	ctx := httptraceGot1xx(t.Context(), func(code int, header textproto.MIMEHeader) {
+	ctx := httptraceGot1xx(t.Context(), func(_ int, header textproto.MIMEHeader) {
 		hints++
 		if len(header["Set-Cookie"]) > 0 {
 			t.Error("cookie in the early hints")
@@ -225,8 +225,10 @@ func TestRegressionS08ChangedTypeLogsNobodyOut(t *testing.T) {
 			if err != nil || got.UserID() != "ann" {
 				t.Errorf("user %q, %v", got.UserID(), err)
 			}
-			if got.Data().N != nil || got.Data().N != nil {
-				t.Error("data of another type")
+			for range 2 {
+				if got.Data().N != nil {
+					t.Error("data of another type")
+				}
 			}
 		}))
 		w := httptest.NewRecorder()

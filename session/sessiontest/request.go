@@ -24,7 +24,7 @@ func Request[T any](tb testing.TB, m *session.Manager[T], r *http.Request, userI
 		if err != nil {
 			tb.Fatalf("sessiontest: new session: %v", err)
 		}
-	})).ServeHTTP(w, httptest.NewRequestWithContext(tb.Context(), http.MethodGet, "/", nil))
+	})).ServeHTTP(w, httptest.NewRequestWithContext(r.Context(), http.MethodGet, "/", nil))
 	answer := w.Result()
 	defer func() { _ = answer.Body.Close() }()
 	if answer.StatusCode != http.StatusOK {

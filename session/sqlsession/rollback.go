@@ -22,7 +22,7 @@ func rolledBack(err error) bool {
 			continue
 		}
 		if field := v.FieldByName("SQLState"); field.IsValid() && field.CanInterface() {
-			code, ok := field.Interface().([5]byte)
+			code, ok := reflect.TypeAssert[[5]byte](field)
 			return ok && string(code[:]) == serializationFailure
 		}
 	}

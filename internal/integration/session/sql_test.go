@@ -77,8 +77,12 @@ func (d database) store(t *testing.T, db *sql.DB) *sqlsession.Store {
 
 func TestSQLStoresKeepTheContract(t *testing.T) {
 	databases(t, func(t *testing.T, d database) {
+		t.Helper()
 		db := d.open(t, "")
-		sessiontest.Run(t, func(t *testing.T) session.Store { return d.store(t, db) })
+		sessiontest.Run(t, func(t *testing.T) session.Store {
+			t.Helper()
+			return d.store(t, db)
+		})
 	})
 }
 
@@ -94,7 +98,10 @@ func TestMySQLSettingsDoNotMatter(t *testing.T) {
 		}
 	}
 	db := d.open(t, sep+"clientFoundRows=true&parseTime=true&loc=Asia%2FTokyo&interpolateParams=true&time_zone=%27-08%3A00%27")
-	sessiontest.Run(t, func(t *testing.T) session.Store { return d.store(t, db) })
+	sessiontest.Run(t, func(t *testing.T) session.Store {
+		t.Helper()
+		return d.store(t, db)
+	})
 }
 
 // At the strictest isolation level, serialization failures are conflicts.
@@ -133,6 +140,7 @@ func TestSchemaInASchema(t *testing.T) {
 // Several processes are several managers with several pools; the sum of what was acknowledged is the final value.
 func TestNoUpdateIsLostAcrossPools(t *testing.T) {
 	databases(t, func(t *testing.T, d database) {
+		t.Helper()
 		first := d.store(t, d.open(t, ""))
 		stores := []session.Store{first}
 		for range 2 {
@@ -149,6 +157,7 @@ func TestNoUpdateIsLostAcrossPools(t *testing.T) {
 // A sweep beside traffic removes in batches what has expired and disturbs nobody.
 func TestSweepBesideTraffic(t *testing.T) {
 	databases(t, func(t *testing.T, d database) {
+		t.Helper()
 		const dead = 5000
 		db := d.open(t, "")
 		st := d.store(t, db)

@@ -66,6 +66,7 @@ func lostUpdates(t *testing.T, stores []session.Store) {
 // afterwards every acknowledged update is there.
 func TestKillAndRestartUnderLoad(t *testing.T) {
 	databases(t, func(t *testing.T, d database) {
+		t.Helper()
 		if d.server == nil {
 			t.Skip("SQLite has no server to kill")
 		}
@@ -98,7 +99,7 @@ func TestKillAndRestartUnderLoad(t *testing.T) {
 			wg.Go(func() {
 				ok, unknown := 0, 0
 				for ctx.Err() == nil {
-					r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+					r := httptest.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodGet, "/", nil)
 					r.AddCookie(&http.Cookie{Name: "__Host-Http-session", Value: s.Token()})
 					w := httptest.NewRecorder()
 					h.ServeHTTP(w, r)
@@ -118,7 +119,7 @@ func TestKillAndRestartUnderLoad(t *testing.T) {
 						t.Errorf("status %d", w.Code)
 					}
 				}
-				got, err := m.Lookup(t.Context(), s.Token())
+				got, err := m.Lookup(context.WithoutCancel(ctx), s.Token())
 				if err != nil || got.Data().N < ok || got.Data().N > ok+unknown {
 					t.Errorf("n = %d after %d acknowledged and %d refused updates: %v", got.Data().N, ok, unknown, err)
 				}
