@@ -89,7 +89,7 @@
 //
 // # Costs
 //
-// Allocations of one request, as its tests hold them: 3 if Get is not called, 5 to read the user, with MemoryStore.
+// Allocations of one request, as its tests hold them: 2 if Get is not called, 5 to read the user, with MemoryStore.
 // An update decodes and encodes the data once and saves in one store call. A conflict costs one load and one save
 // more; after its first conflict a commit takes turns with the others of this process.
 //

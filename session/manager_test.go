@@ -1,14 +1,10 @@
 package session_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/gob"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -584,64 +580,4 @@ func TestCrossOriginRequestsAreRefused(t *testing.T) {
 			t.Errorf("cross-site login: %v", err)
 		}
 	})
-}
-
-func TestNothingPrintsASecret(t *testing.T) {
-	var events []session.Event
-	store := memory(t, session.MemoryOptions{})
-	ring := keyring(t, 'k')
-	m, err := session.New[Data](store, session.Options{Keys: ring, OnEvent: func(_ context.Context, e session.Event) { events = append(events, e) }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, _ := m.Lookup(t.Context(), "")
-	if err := s.Login(t.Context(), "ann", session.LoginOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	rec, err := store.Load(t.Context(), s.ID())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var text bytes.Buffer
-	things := []any{m, s, store, ring, rec, &rec, s.Info(), m.Stats(), events, session.Cookie{}, s.ID()}
-	for _, thing := range things {
-		fmt.Fprintf(&text, "%v %+v %#v %s\n", thing, thing, thing, thing)
-		for _, h := range []slog.Handler{slog.NewTextHandler(&text, nil), slog.NewJSONHandler(&text, nil)} {
-			slog.New(h).Info("x", "thing", thing)
-		}
-	}
-	raw := decodeBase64(t, s.Token())
-	secret := raw[16:48]
-	for name, needle := range map[string]string{
-		"token": s.Token(), "secret": string(secret), "secret in hex": hex.EncodeToString(secret), "key": strings.Repeat("k", 8),
-		"secret in decimal": decimal(secret[:5]),
-		"payload":           decimal(rec.Payload[:12]),
-	} {
-		if strings.Contains(text.String(), needle) {
-			t.Errorf("%s is printed", name)
-		}
-	}
-}
-
-func decimal(b []byte) string { return strings.Trim(fmt.Sprintf("%v", b), "[]") }
-
-// gobCodec is what a user would write.
-type gobCodec struct{}
-
-func (gobCodec) Marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	err := gob.NewEncoder(&b).Encode(v)
-	return b.Bytes(), err
-}
-
-func (gobCodec) Unmarshal(data []byte, v any) error {
-	return gob.NewDecoder(bytes.NewReader(data)).Decode(v)
-}
-
-func TestAnotherCodec(t *testing.T) {
-	s := newSite(t, session.Options{Codec: gobCodec{}}, nil)
-	b := s.browser()
-	b.increment()
-	b.increment()
-	b.wantState("", 2)
 }
