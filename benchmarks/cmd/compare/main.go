@@ -31,6 +31,7 @@ import (
 	"github.com/sysblocks/sysblocks/benchmarks/internal/lrurows"
 	"github.com/sysblocks/sysblocks/benchmarks/internal/paginationrows"
 	"github.com/sysblocks/sysblocks/benchmarks/internal/ratelimitrows"
+	"github.com/sysblocks/sysblocks/benchmarks/internal/sessionrows"
 )
 
 // suite returns the rows of a package; quick shrinks the data.
@@ -44,6 +45,7 @@ var suites = map[string]suite{ //nolint:gochecknoglobals // a table that is neve
 	"lru":        lrurows.Rows,
 	"pagination": paginationrows.Rows,
 	"ratelimit":  ratelimitrows.Rows,
+	"session":    sessionrows.Rows,
 }
 
 func main() {

@@ -1,0 +1,149 @@
+package sessionrows
+
+import (
+	"context"
+	"encoding/binary"
+	"math/rand/v2"
+	"net/http"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/sysblocks/sysblocks/session"
+)
+
+func randomID(rng *rand.Rand) (id session.ID) {
+	binary.LittleEndian.PutUint64(id[:8], rng.Uint64())
+	binary.LittleEndian.PutUint64(id[8:], rng.Uint64())
+	return id
+}
+
+// heap is what is in use after a collection.
+func heap() float64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
+}
+
+func ourRecord(rng *rand.Rand, i int, expires time.Time) session.Record {
+	return session.Record{
+		ID: randomID(rng), UserID: "user-" + strconv.Itoa(10_000_000_000+i), CreatedAt: expires, ExpiresAt: expires, Deadline: expires,
+		Payload: make([]byte, 200),
+	}
+}
+
+func ourFootprint(n int) (float64, error) {
+	store, err := ourStore(n)
+	if err != nil {
+		return 0, err
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
+	before := heap()
+	for i := range n {
+		if err := store.Save(context.Background(), ourRecord(rng, i, time.Now().Add(time.Hour))); err != nil {
+			return 0, err
+		}
+	}
+	per := (heap() - before) / float64(n)
+	runtime.KeepAlive(store)
+	return per, nil
+}
+
+// ourStall returns the longest Load or Save while n expired sessions are swept.
+func ourStall(n int) (float64, error) {
+	store, err := ourStore(2 * n)
+	if err != nil {
+		return 0, err
+	}
+	ctx := context.Background()
+	rng := rand.New(rand.NewPCG(1, 1))
+	// They all expire at one moment, so that none goes before the sweep.
+	expiry := time.Now().Add(time.Duration(n) * 6 * time.Microsecond).Add(500 * time.Millisecond)
+	for i := range n {
+		if err := store.Save(ctx, ourRecord(rng, i, expiry)); err != nil {
+			return 0, err
+		}
+	}
+	live := ourRecord(rng, n, time.Now().Add(time.Hour))
+	if err := store.Save(ctx, live); err != nil {
+		return 0, err
+	}
+	runtime.GC()
+	<-time.After(time.Until(expiry) + time.Second)
+	var worst longest
+	swept := make(chan error)
+	go func() {
+		_, err := store.Sweep(ctx, n)
+		swept <- err
+	}()
+	for i := n; ; i++ {
+		select {
+		case err := <-swept:
+			return worst.ms(), err
+		default:
+		}
+		worst.time(func() { _, err = store.Load(ctx, live.ID) })
+		if err != nil {
+			return 0, err
+		}
+		rec := ourRecord(rng, i, live.ExpiresAt)
+		worst.time(func() { err = store.Save(ctx, rec) })
+		if err != nil {
+			return 0, err
+		}
+	}
+}
+
+// ourScaling serves ReadUserID on one and on two processors.
+func ourScaling(n int) (float64, error) {
+	store, err := ourStore(n)
+	if err != nil {
+		return 0, err
+	}
+	m, err := session.New[Data](store, session.Options{})
+	if err != nil {
+		return 0, err
+	}
+	var requests []*http.Request
+	for range min(n, 50_000) { // requests are larger than sessions; the rest of the store is filled below
+		r, err := ourLogin(m)
+		if err != nil {
+			return 0, err
+		}
+		requests = append(requests, r)
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
+	for i := len(requests); i < n; i++ {
+		if err := store.Save(context.Background(), ourRecord(rng, i, time.Now().Add(time.Hour))); err != nil {
+			return 0, err
+		}
+	}
+	return scaling(ourHandler(m, readUserID), requests), nil
+}
+
+// scaling is the throughput of two processors by twice that of one, the median of five pairs.
+func scaling(h http.Handler, requests []*http.Request) float64 {
+	const turns = 5
+	var ratios []float64
+	for range turns {
+		one := throughput(h, requests, 1)
+		two := throughput(h, requests, 2)
+		ratios = append(ratios, two/(2*one))
+	}
+	return medianOf(ratios)
+}
+
+func throughput(h http.Handler, requests []*http.Request, procs int) float64 {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+	const each = 20_000
+	took := inParallel(procs, 1, func() {
+		w, at := newSink(), rand.IntN(len(requests))
+		for range each {
+			clear(w.h)
+			h.ServeHTTP(w, requests[at])
+			at = (at + 7919) % len(requests)
+		}
+	})
+	return float64(procs*each) / took.Seconds()
+}
