@@ -41,7 +41,8 @@ func TestTinyLayoutsInConstantRolloverStayUniqueAndOrdered(t *testing.T) {
 			{TimeBits: 50, SeqBits: 3, Unit: 10 * time.Microsecond},
 			{TimeBits: 45, ShardBits: 2, WorkerBits: 1, SeqBits: 2, Unit: 100 * time.Microsecond, SeqFirst: true},
 			{TimeBits: 41, SeqBits: 2},
-			{TimeBits: 55, Unit: time.Microsecond}, {TimeBits: 41, SeqBits: 22},
+			{TimeBits: 55, Unit: time.Microsecond},
+			{TimeBits: 41, SeqBits: 22},
 		} {
 			for _, coarse := range []bool{false, true} {
 				old := runtime.GOMAXPROCS(procs)

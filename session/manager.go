@@ -75,8 +75,8 @@ func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 		}
 		q := &request[T]{Context: r.Context(), m: m, r: r}
 		q.writer.inner, q.writer.hooks = w, q
-		next.ServeHTTP(q.writer.wrap(), r.WithContext(q))
-		q.writer.finish() //nolint:contextcheck // by intent: a client that has gone must not undo its update. Not deferred: a panic of next commits nothing
+		next.ServeHTTP(q.writer.wrap(), r.WithContext(q)) //nolint:contextcheck // the commit outlives a client that has gone, by intent
+		q.writer.finish()                                 // not deferred: a panic of next commits nothing
 	})
 }
 

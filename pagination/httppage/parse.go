@@ -92,12 +92,12 @@ func (p *positional) place(q *pagination.Request) (err error) {
 			return badParam(name, pagination.ErrToken, "empty")
 		}
 	}
-	switch {
-	case p.style == PageNumber:
+	switch p.style {
+	case PageNumber:
 		if q.Page == 0 {
 			q.Page = 1
 		}
-	case p.style == Relay:
+	case Relay:
 		q.Last = p.has("last")
 	default:
 		q.Last = q.Before != "" && q.After == "" // the rows just before, as its readers expect

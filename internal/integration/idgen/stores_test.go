@@ -36,33 +36,33 @@ type store struct {
 var kinds = []string{"postgres", "mariadb", "sqlite", "redis"}
 
 // newStore starts a server and creates the tables.
-func newStore(t testing.TB, kind string) *store {
-	t.Helper()
+func newStore(tb testing.TB, kind string) *store {
+	tb.Helper()
 	var server *servers.Server
 	p := place{kind: kind}
 	switch kind {
 	case "postgres":
-		server = servers.Postgres(t)
+		server = servers.Postgres(tb)
 		p.address = server.DSN
 	case "mariadb":
-		server = servers.MariaDB(t)
+		server = servers.MariaDB(tb)
 		p.address = server.DSN
 	case "redis": // every write is on disk before it is acknowledged, so that a power cut loses nothing
-		server = servers.Redis(t, "--appendonly", "yes", "--appendfsync", "always")
+		server = servers.Redis(tb, "--appendonly", "yes", "--appendfsync", "always")
 		p.address = server.Addr
 	case "sqlite":
-		p.address = "file:" + filepath.Join(t.TempDir(), "ids.db") + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)"
+		p.address = "file:" + filepath.Join(tb.TempDir(), "ids.db") + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)"
 	}
 	s, err := open(p)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	s.server = server
 	if s.db != nil {
-		t.Cleanup(func() { s.db.Close() })
+		tb.Cleanup(func() { s.db.Close() })
 		for _, statement := range sqlid.Schema(s.dialect(), "") {
-			if _, err := s.db.ExecContext(t.Context(), statement); err != nil {
-				t.Fatal(err)
+			if _, err := s.db.ExecContext(tb.Context(), statement); err != nil {
+				tb.Fatal(err)
 			}
 		}
 	}

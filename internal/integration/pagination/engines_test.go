@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -88,10 +89,10 @@ type row struct {
 func (r row) String() string {
 	a, b := "∅", "∅"
 	if r.A != nil {
-		a = fmt.Sprint(*r.A)
+		a = strconv.FormatInt(*r.A, 10)
 	}
 	if r.B.Valid {
-		b = fmt.Sprint(r.B.Int64)
+		b = strconv.FormatInt(r.B.Int64, 10)
 	}
 	return fmt.Sprintf("%d(%s,%s,%s)", r.ID, a, b, r.C)
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -43,7 +44,7 @@ func (e engine) createDeep(tb testing.TB) {
 		for id := from; id < from+step; id++ {
 			n := "NULL"
 			if id%2 == 1 {
-				n = fmt.Sprint(id / 10)
+				n = strconv.Itoa(id / 10)
 			}
 			values = append(values, fmt.Sprintf("(%d, %d, %d, %s)", id, id/500, id/(deepRows/2), n))
 		}
@@ -139,7 +140,7 @@ func checkTouched(t *testing.T, e engine, order *pagination.Order[deep]) {
 				r.Start, r.End, r.Backward = pagination.Gap{}, gap, true
 			}
 			touched := e.touched(t, counted, r)
-			report = append(report, fmt.Sprint(touched))
+			report = append(report, strconv.Itoa(touched))
 			// A page, one more row where a range ends, and where an engine prefers to
 			// read the primary key, the rows between that do not match, here every other one.
 			bound := 2*(perPage+1) + 10
