@@ -373,6 +373,9 @@ func TestSipHashMatchesItsPaper(t *testing.T) {
 }
 
 func TestCodecAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
 	v := vectors()[0]
 	for mode, c := range codecs(t) {
 		token, err := c.Encode(v.cursor, scope())

@@ -301,7 +301,7 @@ func operation(l Limiter, m *model, next func() int, burst int64) error {
 	op := next() % 12
 	n := int64(next() % 12)
 	if n == 11 {
-		n = burst - int64(next()%3)
+		n = min(burst-int64(next()%3), math.MaxInt)
 	}
 	switch op {
 	case 0, 1, 2, 3:
