@@ -401,7 +401,7 @@ func (x *machine[V]) equal(what string, got, want any) {
 // compare checks everything that can be seen.
 func (x *machine[V]) compare() {
 	x.t.Helper()
-	synctest.Wait() // an entry filed behind a wheel that has stood still lets the timer fire at once
+	synctest.Wait()                                 // an entry filed behind a wheel that has stood still lets the timer fire at once
 	expired := func(list []string) (out []string) { // those of one moment come in any order
 		out = slices.Clone(list)
 		sort.Strings(out)
