@@ -2,6 +2,7 @@ package ratelimitrows
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"time"
@@ -17,5 +18,9 @@ func httprateOnKeys() (func(string), error) {
 }
 
 func httprateMiddleware(tokens int, next http.Handler) http.Handler {
-	return httprate.LimitBy(tokens, time.Hour, httprate.KeyByIP)(next) //nolint:staticcheck // the key that ByIP without proxies is
+	byAddress := func(r *http.Request) (string, error) { // what ByIP is without proxies
+		host, _, err := net.SplitHostPort(r.RemoteAddr)
+		return host, err
+	}
+	return httprate.LimitBy(tokens, time.Hour, byAddress)(next)
 }
