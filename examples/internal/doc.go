@@ -1,2 +1,0 @@
-// Package internal holds what the example programs share.
-package internal
