@@ -14,9 +14,14 @@ func (s *Snapshot[T]) group(keys []string, yield func(Node[T], []string) bool) {
 	if len(s.nodes) == 0 || len(keys) == 0 {
 		return
 	}
-	// A counting sort: owner by key, then where the keys of each node end.
-	words := make([]uint32, len(keys)+len(s.nodes))
-	owners, ends := words[:len(keys)], words[len(keys):]
+	// A counting sort: owner by key, then where the keys of each node end. Up to 2048 of both together these
+	// numbers stay on the stack: a fifth less to allocate is a fifth less to collect, most of what Group costs.
+	var few [2048]uint32
+	words := few[:]
+	if need := len(keys) + len(s.nodes); need > len(few) {
+		words = make([]uint32, need)
+	}
+	owners, ends := words[:len(keys)], words[len(keys):][:len(s.nodes)]
 	for i, key := range keys {
 		o := s.own.owner(s.token(key))
 		owners[i] = o

@@ -11,6 +11,9 @@ type placement struct {
 	zoneOf []uint32 // zone by node
 }
 
+// bounded says whether a bound may have given arcs to others than the nodes whose points end them.
+func (p *placement) bounded() bool { return &p.own.owners[0] != &p.ring.owners[0] }
+
 // locate returns the position of token in p.ring and its owner. Unless arcs were divided, both tables have the
 // same points, and one search does.
 func (p *placement) locate(token uint64) (pos int, owner uint32) {
