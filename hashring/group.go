@@ -22,10 +22,18 @@ func (s *Snapshot[T]) group(keys []string, yield func(Node[T], []string) bool) {
 		words = make([]uint32, need)
 	}
 	owners, ends := words[:len(keys)], words[len(keys):][:len(s.nodes)]
-	for i, key := range keys {
-		o := s.own.owner(s.token(key))
-		owners[i] = o
-		ends[o]++
+	var tokens [128]uint64
+	for at := 0; at < len(keys); at += len(tokens) {
+		// First all hashes, then all searches: each kind by itself keeps the processor busier than in turns.
+		part := keys[at:min(at+len(tokens), len(keys))]
+		for i, key := range part {
+			tokens[i] = s.token(key)
+		}
+		for i, token := range tokens[:len(part)] {
+			o := s.own.owner(token)
+			owners[at+i] = o
+			ends[o]++
+		}
 	}
 	sum := uint32(0)
 	for o, n := range ends {
