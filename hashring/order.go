@@ -49,7 +49,7 @@ type walker struct {
 	seen  seen
 }
 
-// start begins at a position of the ring; owner comes first.
+// start begins with owner; the others are met from position pos of the ring on.
 func (w *walker) start(ring *table, nodes, pos int, owner uint32) {
 	w.ring, w.nodes, w.pos, w.first = ring, nodes, pos, owner
 }
@@ -121,7 +121,7 @@ func (p *placement) walk(nodes int, token uint64, yield func(uint32) bool) {
 		}
 	}
 	var w walker
-	w.start(&p.ring, nodes, pos, owner)
+	w.start(&p.ring, nodes, pos+1, owner)
 	for {
 		if i, ok := w.next(); !ok || !yield(i) {
 			return
@@ -145,23 +145,23 @@ func (p *placement) few(list *short, n int, token uint64) bool {
 	}
 	pos, owner := p.locate(token)
 	list[0] = owner
-	owners := p.ring.owners
-	last := len(owners) - 1 // the sentinel
-search:
-	for k := 1; k < n; pos++ {
-		if pos >= last {
-			pos = 0
-		}
-		o := owners[pos]
-		for _, x := range list[:k] {
-			if x == o {
-				continue search
-			}
-		}
-		list[k] = o
-		k++
+	for k := 1; k < n; k++ {
+		pos = p.ring.next(pos, list[:k])
+		list[k] = p.ring.owners[pos]
 	}
 	return true
+}
+
+// next returns the first position after pos whose owner is not in list. There must be one.
+func (t *table) next(pos int, list []uint32) int {
+	for {
+		if pos++; pos >= len(t.owners) { // the sentinel was one more look at the first point, which does no harm
+			pos = 0
+		}
+		if !slices.Contains(list, t.owners[pos]) {
+			return pos
+		}
+	}
 }
 
 // oneOfEach fills list with the nearest node of every zone, by distance: without a bound the owner is the first of
