@@ -89,6 +89,9 @@ func TestBuildAllocatesFiveTimes(t *testing.T) {
 }
 
 func TestGroupAllocatesOnce(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
 	s := mustNew(t, benchNodes(100, 0), Options{}).Snapshot()
 	for keys, want := range map[int]float64{1: 1, 1000: 1, 2048 - 100: 1, 5000: 2} {
 		table := benchKeys()[:keys]
