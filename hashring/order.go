@@ -2,6 +2,7 @@ package hashring
 
 import (
 	"iter"
+	"math/bits"
 	"slices"
 )
 
@@ -48,7 +49,7 @@ type walker struct {
 	seen  seen
 }
 
-// start begins at a position of the ring; owner comes first.
+// start begins with owner; the others are met from position pos of the ring on.
 func (w *walker) start(ring *table, nodes, pos int, owner uint32) {
 	w.ring, w.nodes, w.pos, w.first = ring, nodes, pos, owner
 }
@@ -120,7 +121,7 @@ func (p *placement) walk(nodes int, token uint64, yield func(uint32) bool) {
 		}
 	}
 	var w walker
-	w.start(&p.ring, nodes, pos, owner)
+	w.start(&p.ring, nodes, pos+1, owner)
 	for {
 		if i, ok := w.next(); !ok || !yield(i) {
 			return
@@ -138,50 +139,63 @@ func (p *placement) few(list *short, n int, token uint64) bool {
 	if n > len(list) || p.zones != nil && (n > len(p.zones) || len(p.zones) > len(list)) {
 		return false
 	}
-	pos, owner := p.locate(token)
-	list[0] = owner
 	if p.zones != nil {
 		p.oneOfEach(list, token)
 		return true
 	}
-	owners := p.ring.owners
-	last := len(owners) - 1 // the sentinel
-search:
-	for k := 1; k < n; pos++ {
-		if pos >= last {
-			pos = 0
-		}
-		o := owners[pos]
-		for _, x := range list[:k] {
-			if x == o {
-				continue search
-			}
-		}
-		list[k] = o
-		k++
+	pos, owner := p.locate(token)
+	list[0] = owner
+	for k := 1; k < n; k++ {
+		pos = p.ring.next(pos, list[:k])
+		list[k] = p.ring.owners[pos]
 	}
 	return true
 }
 
-// oneOfEach fills list, after the owner, with the nearest node of every other zone, by distance.
-func (p *placement) oneOfEach(list *short, token uint64) {
-	var distance [len(list)]uint64
-	home, k := p.zoneOf[list[0]], 1
-	for z := range p.zones {
-		if uint32(z) == home {
-			continue
+// next returns the first position after pos whose owner is not in list. There must be one.
+func (t *table) next(pos int, list []uint32) int {
+	for {
+		if pos++; pos >= len(t.owners) { // the sentinel was one more look at the first point, which does no harm
+			pos = 0
 		}
-		t := &p.zones[z]
-		at := t.find(token)
+		if !slices.Contains(list, t.owners[pos]) {
+			return pos
+		}
+	}
+}
+
+// oneOfEach fills list with the nearest node of every zone, by distance: without a bound the owner is the first of
+// them by itself, so the table of the whole ring is not looked at. Which zone comes first is a toss of a coin, so
+// there are no branches on it: each node counts those before it.
+func (p *placement) oneOfEach(list *short, token uint64) {
+	var node [len(list)]uint32
+	var distance, second [len(list)]uint64 // equal points are met in the order of their owners
+	var rank [len(list)]uint8
+	zones := p.zones[:min(len(p.zones), len(list))]
+	for z := range zones {
+		t := &zones[z]
+		at := t.stride(token)
 		if at == t.len() {
 			at = 0
 		}
-		d, o := t.tokens[at]-token, t.owners[at]
-		j := k
-		for ; j > 1 && (distance[j-1] > d || distance[j-1] == d && list[j-1] > o); j-- {
-			list[j], distance[j] = list[j-1], distance[j-1]
+		node[z], distance[z] = t.owners[at], t.tokens[at]-token
+		second[z] = uint64(node[z]) + 1
+	}
+	if p.bounded() {
+		owner := p.own.owner(token)
+		home := p.zoneOf[owner] & 7
+		node[home], distance[home], second[home] = owner, 0, 0 // before all others
+	}
+	for z := range zones {
+		for y := range z {
+			// The borrow of a subtraction of 128 bits compares both parts at once.
+			_, less := bits.Sub64(second[z], second[y], 0)
+			_, less = bits.Sub64(distance[z], distance[y], less)
+			rank[y] += uint8(less)
+			rank[z] += uint8(1 - less)
 		}
-		list[j], distance[j] = o, d
-		k++
+	}
+	for z := range zones {
+		list[rank[z]&7] = node[z]
 	}
 }

@@ -11,14 +11,23 @@ type placement struct {
 	zoneOf []uint32 // zone by node
 }
 
-// locate returns the position of token in p.ring and its owner. Unless arcs were divided, both tables have the
-// same points, and one search does.
+// bounded says whether a bound may have given arcs to others than the nodes whose points end them.
+func (p *placement) bounded() bool { return &p.own.owners[0] != &p.ring.owners[0] }
+
+// locate returns the owner of token and the position in p.ring after which the walk to the other nodes begins: that
+// of the owner's point or, where a bound has given the arc away, the one before that of the arc, which may be -1.
+// Unless arcs were divided, both tables have the same points, and one search does.
 func (p *placement) locate(token uint64) (pos int, owner uint32) {
 	pos = p.ring.find(token)
 	if len(p.own.tokens) == len(p.ring.tokens) {
-		return pos, p.own.owners[pos]
+		owner = p.own.owners[pos]
+	} else {
+		owner = p.own.owner(token)
 	}
-	return pos, p.own.owner(token)
+	if p.ring.owners[pos] != owner {
+		pos--
+	}
+	return pos, owner
 }
 
 // place computes the placement of nodes, which are normalised.

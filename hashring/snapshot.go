@@ -39,6 +39,17 @@ func (s *Snapshot[T]) AppendN(dst []T, key string, n int) []T {
 	}
 	token := s.token(key)
 	var list short
+	if s.zones == nil && n <= len(list) { // few, but each value goes to dst at once
+		pos, owner := s.locate(token)
+		list[0] = owner
+		dst = append(dst, s.nodes[owner].Value)
+		for k := 1; k < n; k++ {
+			pos = s.ring.next(pos, list[:k])
+			list[k] = s.ring.owners[pos]
+			dst = append(dst, s.nodes[list[k]].Value)
+		}
+		return dst
+	}
 	if s.few(&list, n, token) {
 		for _, i := range list[:n] {
 			dst = append(dst, s.nodes[i].Value)

@@ -45,21 +45,54 @@ func (t *table) bytes() int { return 8*len(t.tokens) + 4*len(t.owners) + 4*len(t
 
 // find returns the position of the first point at or after token, or len, which stands for the first point.
 func (t *table) find(token uint64) int {
-	i := t.index[token>>(t.shift&63)]
-	if t.tokens[i] >= token {
-		return int(i)
+	i := t.begin(token)
+	if t.cached() {
+		if i += t.before(i, token); t.tokens[i] >= token {
+			return i
+		}
+	} else if t.tokens[i] >= token {
+		return i
 	}
-	return t.seek(token, int(i)+1)
+	return t.seek(token, i+1)
 }
 
-// owner returns the number of the node that owns token. It repeats find to be small enough for inlining.
+// owner returns the number of the node that owns token. It is find again, since a call would be a tenth of it.
 func (t *table) owner(token uint64) uint32 {
-	i := t.index[token>>(t.shift&63)]
-	if t.tokens[i] >= token {
+	i := t.begin(token)
+	if t.cached() {
+		if i += t.before(i, token); t.tokens[i] >= token {
+			return t.owners[i]
+		}
+	} else if t.tokens[i] >= token {
 		return t.owners[i]
 	}
-	return t.owners[t.seek(token, int(i)+1)]
+	return t.owners[t.seek(token, i+1)]
 }
+
+// stride is find for one of several tables that are searched for one token. Without a misprediction these searches
+// overlap, which halves the time of a lookup by zones even where the tables are large.
+func (t *table) stride(token uint64) int {
+	i := t.begin(token)
+	if i += t.before(i, token); t.tokens[i] >= token {
+		return i
+	}
+	return t.seek(token, i+1)
+}
+
+// begin is where the bucket of token begins, the position from which it is searched.
+func (t *table) begin(token uint64) int { return int(t.index[token>>(t.shift&63)]) }
+
+// before is 1 if point i lies before token, and otherwise 0. One token in five passes a point: a branch on that
+// would be mispredicted as often.
+func (t *table) before(i int, token uint64) int {
+	_, less := bits.Sub64(t.tokens[i], token, 0)
+	return int(less)
+}
+
+// cached says whether the table fits the second-level cache of a core. There a misprediction costs more than a
+// load, and doing without is 1.15 times as fast (100 nodes of 160 points). In a larger table a predicted branch
+// lets the processor load the owner while it waits for the token; without, a lookup takes 1.4 times as long.
+func (t *table) cached() bool { return len(t.tokens) <= 1<<15 }
 
 // seek goes on from position i, all points before which lie before token.
 func (t *table) seek(token uint64, i int) int {

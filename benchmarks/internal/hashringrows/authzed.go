@@ -25,10 +25,7 @@ func newAuthzed(z sizes) *authzed.Ring {
 // authzedRun takes its keys as bytes, as the peer wants them.
 func authzedRun(z sizes, replicas uint8) func(at, n int) {
 	r := newAuthzed(z)
-	keys := make([][]byte, few)
-	for i, key := range keyTable(few) {
-		keys[i] = []byte(key)
-	}
+	keys := keyBytes(few)
 	return func(at, n int) {
 		for i := at; i < at+n; i++ {
 			if _, err := r.FindN(keys[i&(few-1)], replicas); err != nil {

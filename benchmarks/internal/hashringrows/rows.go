@@ -152,13 +152,35 @@ func names(n int) []string {
 	return ids
 }
 
-// keyTable returns n random keys of 13 bytes; n is a power of two.
+const keySize = 13
+
+// keyTable returns n random keys of 13 bytes; n is a power of two. They lie one after the other: keys allocated one
+// by one fill the holes that earlier rows left in the heap, and then fetching the keys is what a row measures.
 func keyTable(n int) []string {
+	text := string(keyText(n))
 	keys := make([]string, n)
 	for i := range keys {
-		keys[i] = fmt.Sprintf("key-%09d", mix64(uint64(i))%1e9)
+		keys[i] = text[i*keySize:][:keySize]
 	}
 	return keys
+}
+
+// keyBytes are the same keys for peers that take bytes.
+func keyBytes(n int) [][]byte {
+	text := keyText(n)
+	keys := make([][]byte, n)
+	for i := range keys {
+		keys[i] = text[i*keySize:][:keySize:keySize]
+	}
+	return keys
+}
+
+func keyText(n int) []byte {
+	text := make([]byte, 0, n*keySize)
+	for i := range n {
+		text = fmt.Appendf(text, "key-%09d", mix64(uint64(i))%1e9)
+	}
+	return text
 }
 
 // few is the size of the key table where the keys are not the point of the row.
