@@ -78,71 +78,111 @@ func deepOrder(tb testing.TB, sort string, nulls pagination.Nulls) *pagination.O
 	return o
 }
 
+// touchedCase is an index, as sqlpage.Index prints it for the first of the orders
+// that it serves.
+type touchedCase struct {
+	name   string
+	orders []deepSort
+}
+
+type deepSort struct {
+	sort  string
+	nulls pagination.Nulls
+}
+
+// touchedCases are those of the table in the package comment. Only PostgreSQL has
+// indexes that know where NULL stands; elsewhere a generated column says it where
+// NULL is no matter of the first key.
+func touchedCases(d sqlpage.Dialect) []touchedCase {
+	const low, high, first, last = pagination.NullsLow, pagination.NullsHigh, pagination.NullsFirst, pagination.NullsLast
+	cases := []touchedCase{
+		{"one key", []deepSort{{"", low}, {"-id", low}}},
+		{"ties", []deepSort{{"a", low}, {"-a", low}}},
+		{"two-valued, mixed", []deepSort{{"s,-id", low}}},
+		{"mixed", []deepSort{{"-a,id", low}}},
+	}
+	if d == sqlpage.Postgres {
+		return append(cases, touchedCase{"nullable, native", []deepSort{{"n", high}, {"-n", first}}},
+			touchedCase{"nullable, other", []deepSort{{"n", low}, {"-n", last}}},
+			touchedCase{"nullable second, native", []deepSort{{"s,n", high}}},
+			touchedCase{"nullable second, other", []deepSort{{"s,n", low}}})
+	}
+	return append(cases, touchedCase{"nullable, native", []deepSort{{"n", low}, {"-n", last}}},
+		touchedCase{"nullable, other", []deepSort{{"n", high}, {"-n", first}}},
+		touchedCase{"nullable second, native", []deepSort{{"s,n", low}}},
+		touchedCase{"nullable second, other", []deepSort{{"s,z,n", low}}})
+}
+
 // TestRowsTouchedDoNotGrowWithDepth counts, with the engine's own counters, what
 // it reads for a page near the start, in the middle and near the end, in both
 // directions, for each case of the table in the package comment; and beside it
-// what an offset reads.
+// what an offset reads. The indexes of all cases are there at the end, so that
+// the engine also has to choose.
 func TestRowsTouchedDoNotGrowWithDepth(t *testing.T) {
 	onEngines(t, func(t *testing.T, e engine) {
 		e.createDeep(t)
-		native, other := pagination.NullsLow, pagination.NullsHigh
-		if e.dialect == sqlpage.Postgres {
-			native, other = other, native
-		}
-		for _, c := range []struct {
-			name  string
-			sort  string
-			nulls pagination.Nulls
-		}{
-			{"one key", "", native},
-			{"ties", "a", native},
-			{"ties, descending", "-a", native},
-			{"two-valued, mixed", "s,-id", native},
-			{"mixed", "-a,id", native},
-			{"nullable, native", "n", native},
-			{"nullable, other", "n", other},
-			{"nullable, first", "-n", pagination.NullsFirst},
-			{"nullable, last", "-n", pagination.NullsLast},
-			{"nullable second, native", "s,n", native},
-			{"nullable second, other", "s,n", other},
-			{"nullable second, by a generated column", "s,z,n", native},
-		} {
-			if e.dialect == sqlpage.MySQL && c.name == "nullable second, other" {
-				continue // no index has this order: the generated column is for that
-			}
+		indexes := map[string]bool{}
+		for _, c := range touchedCases(e.dialect) {
 			t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
-				order := deepOrder(t, c.sort, c.nulls)
-				create := sqlpage.Index("deep", e.dialect, order)
-				e.exec(t, create)
-				e.analyze(t)
-				checkTouched(t, e, order)
-				drop := "DROP INDEX " + strings.Fields(create)[2]
-				if e.dialect == sqlpage.MySQL {
-					drop += " ON deep"
+				create := sqlpage.Index("deep", e.dialect, deepOrder(t, c.orders[0].sort, c.orders[0].nulls))
+				if c.orders[0].sort != "" && !indexes[create] {
+					indexes[create] = true
+					e.exec(t, create)
 				}
-				e.exec(t, drop)
+				e.analyze(t)
+				for i, o := range c.orders {
+					checkTouched(t, e, deepOrder(t, o.sort, o.nulls), e.query("deep", ""), i == 0)
+				}
 			})
 		}
+		for _, c := range touchedCases(e.dialect) {
+			t.Run("all_indexes/"+strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
+				for _, o := range c.orders {
+					checkTouched(t, e, deepOrder(t, o.sort, o.nulls), e.query("deep", ""), false)
+				}
+			})
+		}
+		t.Run("tenant_of_half_the_table", func(t *testing.T) {
+			e.exec(t, "CREATE INDEX deep_tenant ON deep (s, a, id)")
+			e.analyze(t)
+			from := "deep"
+			if e.dialect == sqlpage.MySQL {
+				from += " FORCE INDEX (deep_tenant)"
+			}
+			for s := range 2 {
+				checkTouched(t, e, deepOrder(t, "a", pagination.NullsLow), e.query(from, "s = ?", s), false)
+				checkTouched(t, e, deepOrder(t, "-a", pagination.NullsLow), e.query(from, "s = ?", s), false)
+			}
+		})
 	})
 }
 
-func checkTouched(t *testing.T, e engine, order *pagination.Order[deep]) {
+// query is what is selected; SQLite's rows are counted by a function in the condition.
+func (e engine) query(from, where string, args ...any) sqlpage.Query[deep] {
+	q := sqlpage.Query[deep]{From: from, Where: where}
+	if len(args) > 0 {
+		q.Args = func(context.Context) ([]any, error) { return args, nil }
+	}
+	if e.dialect == sqlpage.SQLite {
+		q.Where = strings.TrimSuffix("touched() = 1 AND "+where, " AND ")
+	}
+	return q
+}
+
+// positions are near both ends, at quarters and beside them: in the groups of both
+// values of s, of NULL (even) and of values (odd).
+func positions() []int64 {
+	return []int64{5_000, 5_001, 125_000, 125_001, 249_995, 249_998, 250_002, 250_003, 374_998, 374_999, 495_000, 495_001}
+}
+
+func checkTouched(t *testing.T, e engine, order *pagination.Order[deep], q sqlpage.Query[deep], control bool) {
 	t.Helper()
-	source, err := sqlpage.NewSource(e.db, e.dialect, order, sqlpage.Query[deep]{From: "deep"})
+	source, err := sqlpage.NewSource(e.db, e.dialect, order, q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	counted := source
-	if e.dialect == sqlpage.SQLite { // its rows are counted by a function in the condition
-		counted, err = sqlpage.NewSource(e.db, e.dialect, order, sqlpage.Query[deep]{From: "deep", Where: "touched() = 1"})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 	most := 0
-	// Near both ends, at quarters and beside them: in the groups of both values of s,
-	// of NULL (even) and of values (odd).
-	for _, id := range []int64{5_000, 5_001, 125_000, 125_001, 249_995, 249_998, 250_002, 250_003, 374_998, 374_999, 495_000, 495_001} {
+	for _, id := range positions() {
 		gap, err := order.After(deepAt(id))
 		if err != nil {
 			t.Fatal(err)
@@ -156,15 +196,19 @@ func checkTouched(t *testing.T, e engine, order *pagination.Order[deep]) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			touched := e.touched(t, counted, r)
+			touched := e.touched(t, source, r)
 			most = max(most, touched)
 			if bound := e.bound(query); touched > bound {
 				t.Errorf("after %d, backward %v: %d rows touched for a page of %d, want at most %d\n%s %v", id, backward, touched, perPage, bound, query, args)
 			}
 		}
 	}
-	offset := e.touched(t, counted, pagination.Range[deep]{Order: order, Limit: perPage + 1, Offset: deepRows / 2})
-	t.Logf("%s: at most %d; by offset %d", order, most, offset)
+	t.Logf("%s: at most %d", order, most)
+	if !control {
+		return
+	}
+	offset := e.touched(t, source, pagination.Range[deep]{Order: order, Limit: perPage + 1, Offset: deepRows / 2})
+	t.Logf("%s: by offset %d", order, offset)
 	if offset < deepRows/2 {
 		t.Errorf("the control, an offset, touched %d rows: the counter does not count", offset)
 	}
@@ -263,8 +307,8 @@ func handlerReads(tb testing.TB, db *sql.DB, query string, args []any) int {
 		}
 		return sum
 	}
-	drain(tb, conn, query, args) // what a new table costs its first reader
-	own := -read() + read()      // what reading the counters costs
+	_, _ = conn.ExecContext(ctx, "SELECT COUNT(*) FROM deep WHERE id = 1") // what a new table costs its first reader
+	own := -read() + read()                                                // what reading the counters costs
 	before := read()
 	drain(tb, conn, query, args)
 	return read() - before - own
@@ -277,15 +321,10 @@ func drain(tb testing.TB, db sqlpage.DB, query string, args []any) {
 		tb.Fatalf("%s: %v", query, err)
 	}
 	defer rows.Close()
-	n := 0
 	for rows.Next() {
-		n++
 	}
 	if err := rows.Err(); err != nil {
 		tb.Fatal(err)
-	}
-	if n == 0 {
-		tb.Fatal("the page is empty")
 	}
 }
 
