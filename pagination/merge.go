@@ -107,6 +107,7 @@ func (m *merge[T]) fetchSharded(ctx context.Context, r Range[T]) (batch[T], erro
 // tributary is what has been read of one shard, in reading order.
 type tributary[T any] struct {
 	rows  []T
+	read  []T    // last, those of rows among them
 	ranks []rank // of rows, one per term: a row's keys are looked up once
 	buf   []rank
 	size  int  // of the next read
@@ -198,9 +199,12 @@ func onShard(g Gap, n int) Gap {
 	return g
 }
 
-// refill reads more rows of shard j, moves its range beyond them, and checks their order.
+// refill reads more rows of shard j, beyond those read before, and checks their order.
 func (run *confluence[T]) refill(ctx context.Context, j int) error {
 	t := &run.tributaries[j]
+	if err := run.move(t); err != nil {
+		return fmt.Errorf("pagination: shard %d: %w", j, err)
+	}
 	t.rng.Limit = t.size
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
@@ -216,15 +220,12 @@ func (run *confluence[T]) refill(ctx context.Context, j int) error {
 			!t.rng.End.IsOpen() && o.compareGap(&rows[n-1], t.rng.End) > 0 {
 			return fmt.Errorf("%w: shard %d returned a row outside its range", ErrOrder, j)
 		}
-		if err := run.move(t, rows); err != nil {
-			return fmt.Errorf("pagination: shard %d: %w", j, err)
-		}
 	}
 	if run.r.Backward {
 		rows = slices.Clone(rows) // the shard may have handed out its own
 		slices.Reverse(rows)
 	}
-	t.rows = rows
+	t.rows, t.read = rows, rows
 	t.ranks = t.buf[:0]
 	for i := range rows {
 		t.ranks = o.ranks(t.ranks, &rows[i])
@@ -241,14 +242,15 @@ func (run *confluence[T]) refill(ctx context.Context, j int) error {
 	return nil
 }
 
-// move puts the range beyond the rows that were read, unless nothing is left there.
-func (run *confluence[T]) move(t *tributary[T], rows []T) (err error) {
+// move puts the range of a shard beyond the rows that were read of it.
+func (run *confluence[T]) move(t *tributary[T]) (err error) {
+	n := len(t.read)
 	switch {
-	case t.end:
+	case n == 0:
 	case run.r.Backward:
-		t.rng.End, err = run.r.Order.Before(&rows[0])
+		t.rng.End, err = run.r.Order.Before(&t.read[n-1])
 	default:
-		t.rng.Start, err = run.r.Order.After(&rows[len(rows)-1])
+		t.rng.Start, err = run.r.Order.After(&t.read[n-1])
 	}
 	return err
 }
