@@ -105,6 +105,8 @@ func TestTenantCannotEscape(t *testing.T) {
 		{sqlpage.Postgres, `"odd?" = ? /* ? */ AND data ?? 'k'`, `("odd?" = $1 /* ? */ AND data ? 'k')`, 1},
 		{sqlpage.Postgres, "tenant = ? -- ?\nAND x = ?", "(tenant = $1 -- ?\nAND x = $2)", 2},
 		{sqlpage.MySQL, "note <> 'it\\'s ?' AND `odd?` = ? # ?\n", "(note <> 'it\\'s ?' AND `odd?` = ? # ?\n)", 1},
+		// The end of the text: the quote is doubled, and the backslash still escapes.
+		{sqlpage.Postgres, `tenant = ? AND note <> E'a''\'?'`, `(tenant = $1 AND note <> E'a''\'?')`, 1},
 		{sqlpage.SQLite, "[odd?] = ?", "([odd?] = ?)", 1},
 	} {
 		f := &fake{}
