@@ -56,6 +56,9 @@ type arm struct {
 	guard      int
 }
 
+// open reports whether the arm does not begin with a fixed column.
+func (a arm) open() bool { return len(a.predicates) == 0 || !a.predicates[0].fixes() }
+
 // decomposition cuts what lies between two gaps into arms, disjoint and in
 // reading order.
 //

@@ -1,6 +1,7 @@
 package sqlpage
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/sysblocks/sysblocks/pagination"
@@ -97,7 +98,7 @@ func (w *writer) predicate(cols []columnOf, p *predicate) {
 // column's value depends on the rest, as a status does on the age of a row. So the
 // first fixed column is written in a way that leaves nothing to guess.
 func (w *writer) arm(cols []columnOf, high pagination.Gap, a *arm) (wrote bool) {
-	if len(a.predicates) == 0 || !a.predicates[0].fixes() {
+	if a.open() {
 		return w.bare(cols, high, a)
 	}
 	first, rest := a.predicates[0], arm{a.predicates[1:], a.guard}
@@ -164,22 +165,10 @@ func (w *writer) or(cols []columnOf, high pagination.Gap, arms []arm) {
 			w.write("1 = 1")
 		}
 	}
-	if term, ok := fixedByAll(arms); ok && w.dialect == MySQL {
-		w.hold(&cols[term])
+	if w.dialect == MySQL && len(arms) > 0 && !slices.ContainsFunc(arms, arm.open) {
+		w.hold(&cols[arms[0].predicates[0].term])
 	}
 	w.write(")")
-}
-
-// fixedByAll returns the term that all arms begin with by fixing it.
-func fixedByAll(arms []arm) (term int, ok bool) {
-	for i := range arms {
-		ps := arms[i].predicates
-		if len(ps) == 0 || !ps[0].fixes() || i > 0 && ps[0].term != term {
-			return 0, false
-		}
-		term = ps[0].term
-	}
-	return term, len(arms) > 0
 }
 
 // between writes what lies beyond a gap as a comparison of rows.
