@@ -265,7 +265,7 @@ func TestBodyIsCutAtItsLimit(t *testing.T) {
 	o := httppage.ClientOptions{MaxBody: 10, Client: client(func(*http.Request) (int, string, http.Header) {
 		return 200, strings.Repeat("x", 30), nil
 	})}
-	for res, err := range httppage.Pages(t.Context(), "https://api.example/list", o) {
+	for res, err := range httppage.Pages(t.Context(), "https://api.example/list", o) { //nolint:bodyclose // the loop closes it
 		if err != nil {
 			t.Fatal(err)
 		}
