@@ -119,7 +119,7 @@ func (e engine) serveCars(t *testing.T) (url string) {
 func curl(t *testing.T, base, target, tenant string) (status int, header http.Header, body string) {
 	t.Helper()
 	host := strings.TrimPrefix(base, "http://")
-	raw := []byte(nil)
+	var raw []byte
 	if path, err := exec.LookPath("curl"); err == nil {
 		cmd := exec.CommandContext(t.Context(), path, "-sgi", "-H", "Tenant: "+tenant, base+target)
 		if raw, err = cmd.Output(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -77,7 +78,7 @@ func (e engine) insert(tb testing.TB, s *specimen) {
 	var when, uuid, number any = s.T, s.U[:], s.N
 	switch e.dialect {
 	case sqlpage.Postgres:
-		uuid, number = fmt.Sprintf("%x", s.U), fmt.Sprint(s.N)
+		uuid, number = fmt.Sprintf("%x", s.U), strconv.FormatUint(s.N, 10)
 	case sqlpage.SQLite:
 		when, number = s.T.UnixMicro(), int64(s.N)
 	case sqlpage.MySQL:
