@@ -6,12 +6,16 @@ import (
 	"iter"
 )
 
-// minBatch is how many rows All asks for at once, at least: the cost of a round
-// trip spread over a thousand rows no longer shows.
-const minBatch = 1000
+const (
+	// minBatch is how many rows All asks for at first, at least: the cost of a
+	// round trip spread over a thousand rows hardly shows.
+	minBatch = 1000
+	// maxBatch is what batches grow to, doubled each time, for those who stay.
+	maxBatch = 8000
+)
 
 // All returns all rows from the request's position on, in batches of MaxLimit or
-// 1000 rows, whichever is more, at most one batch ahead of the loop. The
+// 1000 rows, whichever is more, which grow up to 8000, at most one batch ahead of the loop. The
 // request's Limit has no meaning here. A position that reads backward (Last, or
 // the token Prev or Last of a page) is ErrParams. The first error ends the loop.
 func (p *Pager[T]) All(ctx context.Context, r Request) iter.Seq2[T, error] {
@@ -85,6 +89,7 @@ func (p *Pager[T]) nextBatch(ctx context.Context, q *query[T], rng *Range[T]) (r
 	}
 	done = len(b.rows) < rng.Limit
 	if !done {
+		rng.Limit = max(rng.Limit, min(2*rng.Limit, maxBatch))
 		if _, err = p.advance(q, rng, b); err != nil {
 			return nil, true, err
 		}

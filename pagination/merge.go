@@ -84,7 +84,7 @@ func (m *merge[T]) fetchSharded(ctx context.Context, r Range[T]) (batch[T], erro
 			b.shards[n-2] = last + 1
 		}
 		last = j
-		run.keepLast(j)
+		run.keepLast(j, &b.rows[len(b.rows)-1])
 		if err := run.next(ctx, j, want-len(b.rows)); err != nil {
 			return batch[T]{}, err
 		}
@@ -106,11 +106,13 @@ func (m *merge[T]) fetchSharded(ctx context.Context, r Range[T]) (batch[T], erro
 
 // tributary is what has been read of one shard, in reading order.
 type tributary[T any] struct {
-	rows []T
-	keys []Value // of the head, one per term: so that a row's keys are looked up once
-	size int     // of the next read
-	end  bool    // the shard has no more rows
-	rng  Range[T]
+	rows  []T
+	read  []T    // last, those of rows among them
+	ranks []rank // of rows, one per term: a row's keys are looked up once
+	buf   []rank
+	size  int  // of the next read
+	end   bool // the shard has no more rows
+	rng   Range[T]
 }
 
 func (t *tributary[T]) head() *T        { return &t.rows[0] }
@@ -122,9 +124,11 @@ func (t *tributary[T]) exhausted() bool { return len(t.rows) == 0 && t.end }
 type confluence[T any] struct {
 	m           *merge[T]
 	r           Range[T]
+	terms       int
 	tributaries []tributary[T]
 	tree        []int
-	lastKeys    []Value
+	lastRanks   []rank
+	lastRow     *T
 	lastOwner   int
 	firstOwner  int
 }
@@ -140,10 +144,12 @@ func (m *merge[T]) start(ctx context.Context, r Range[T]) (*confluence[T], error
 	}
 	size = max(1, min(size, want))
 	run := &confluence[T]{
-		m: m, r: r, tributaries: make([]tributary[T], k), tree: make([]int, k),
-		lastKeys: make([]Value, len(r.Order.terms)), lastOwner: -1, firstOwner: -1,
+		m: m, r: r, terms: len(r.Order.terms), tributaries: make([]tributary[T], k), tree: make([]int, k),
+		lastOwner: -1, firstOwner: -1,
 	}
-	keys := make([]Value, k*len(r.Order.terms))
+	room := size * run.terms
+	ranks := make([]rank, k*room+run.terms)
+	run.lastRanks = ranks[k*room:]
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	limit := m.opt.Concurrency
@@ -156,7 +162,7 @@ func (m *merge[T]) start(ctx context.Context, r Range[T]) (*confluence[T], error
 	var first error
 	for j := range run.tributaries {
 		t := &run.tributaries[j]
-		t.keys, keys = keys[:len(r.Order.terms):len(r.Order.terms)], keys[len(r.Order.terms):]
+		t.buf = ranks[j*room : j*room : (j+1)*room]
 		t.size = size
 		t.rng = r
 		t.rng.Offset = 0
@@ -193,9 +199,12 @@ func onShard(g Gap, n int) Gap {
 	return g
 }
 
-// refill reads more rows of shard j, checks their order, and moves its range.
+// refill reads more rows of shard j, beyond those read before, and checks their order.
 func (run *confluence[T]) refill(ctx context.Context, j int) error {
 	t := &run.tributaries[j]
+	if err := run.move(t); err != nil {
+		return fmt.Errorf("pagination: shard %d: %w", j, err)
+	}
 	t.rng.Limit = t.size
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
@@ -205,44 +214,45 @@ func (run *confluence[T]) refill(ctx context.Context, j int) error {
 		return fmt.Errorf("pagination: shard %d: %w", j, err)
 	}
 	o := run.r.Order
-	for i := 1; i < len(rows); i++ {
-		if o.Compare(&rows[i-1], &rows[i]) >= 0 {
-			return fmt.Errorf("%w: shard %d does not ascend in %s", ErrOrder, j, o)
-		}
-	}
 	t.end = len(rows) < t.size
 	if n := len(rows); n > 0 {
 		if !t.rng.Start.IsOpen() && o.compareGap(&rows[0], t.rng.Start) < 0 ||
 			!t.rng.End.IsOpen() && o.compareGap(&rows[n-1], t.rng.End) > 0 {
 			return fmt.Errorf("%w: shard %d returned a row outside its range", ErrOrder, j)
 		}
-		if run.r.Backward {
-			t.rng.End, err = o.Before(&rows[0])
-		} else {
-			t.rng.Start, err = o.After(&rows[n-1])
-		}
-		if err != nil {
-			return fmt.Errorf("pagination: shard %d: %w", j, err)
-		}
 	}
 	if run.r.Backward {
 		rows = slices.Clone(rows) // the shard may have handed out its own
 		slices.Reverse(rows)
 	}
-	t.rows = rows
-	run.loadKeys(j)
+	t.rows, t.read = rows, rows
+	t.ranks = t.buf[:0]
+	for i := range rows {
+		t.ranks = o.ranks(t.ranks, &rows[i])
+		if i == 0 {
+			continue
+		}
+		at := i * run.terms
+		c := o.compareRanked(&rows[i-1], &rows[i], t.ranks[at-run.terms:at], t.ranks[at:])
+		if c == 0 || (c > 0) != run.r.Backward {
+			return fmt.Errorf("%w: shard %d does not ascend in %s", ErrOrder, j, o)
+		}
+	}
+	t.buf = t.ranks
 	return nil
 }
 
-// loadKeys looks up the keys of a shard's head.
-func (run *confluence[T]) loadKeys(j int) {
-	t := &run.tributaries[j]
-	if !t.ready() {
-		return
+// move puts the range of a shard beyond the rows that were read of it.
+func (run *confluence[T]) move(t *tributary[T]) (err error) {
+	n := len(t.read)
+	switch {
+	case n == 0:
+	case run.r.Backward:
+		t.rng.End, err = run.r.Order.Before(&t.read[n-1])
+	default:
+		t.rng.Start, err = run.r.Order.After(&t.read[n-1])
 	}
-	for i := range run.r.Order.terms {
-		t.keys[i] = run.r.Order.terms[i].Key.Of(t.head())
-	}
+	return err
 }
 
 // less reports whether the head of shard a is read before that of shard b.
@@ -251,20 +261,11 @@ func (run *confluence[T]) less(a, b int) bool {
 	if !ta.ready() || !tb.ready() {
 		return ta.ready()
 	}
-	c := run.compare(ta.keys, tb.keys)
+	c := run.r.Order.compareRanked(ta.head(), tb.head(), ta.ranks[:run.terms], tb.ranks[:run.terms])
 	if c == 0 {
 		c = a - b
 	}
 	return (c < 0) != run.r.Backward
-}
-
-func (run *confluence[T]) compare(a, b []Value) int {
-	for i := range a {
-		if c := run.r.Order.terms[i].compare(a[i], b[i]); c != 0 {
-			return c
-		}
-	}
-	return 0
 }
 
 // build plays the tournament once.
@@ -291,8 +292,7 @@ func (run *confluence[T]) build() {
 // needed, and replays j's matches.
 func (run *confluence[T]) next(ctx context.Context, j, needed int) error {
 	t := &run.tributaries[j]
-	t.rows = t.rows[1:]
-	run.loadKeys(j)
+	t.rows, t.ranks = t.rows[1:], t.ranks[run.terms:]
 	if !t.ready() && !t.end && needed > 0 {
 		size := t.size
 		t.size = min(size, needed)
@@ -311,10 +311,10 @@ func (run *confluence[T]) next(ctx context.Context, j, needed int) error {
 	return nil
 }
 
-// keepLast remembers the row that is about to be taken from shard j.
-func (run *confluence[T]) keepLast(j int) {
-	copy(run.lastKeys, run.tributaries[j].keys)
-	run.lastOwner = j
+// keepLast remembers the row that was taken from shard j, which is at row.
+func (run *confluence[T]) keepLast(j int, row *T) {
+	copy(run.lastRanks, run.tributaries[j].ranks[:run.terms])
+	run.lastRow, run.lastOwner = row, j
 	if run.firstOwner < 0 {
 		run.firstOwner = j
 	}
@@ -322,7 +322,8 @@ func (run *confluence[T]) keepLast(j int) {
 
 // equalsLast reports whether the head of shard j equals the row taken last.
 func (run *confluence[T]) equalsLast(j int) bool {
-	return run.compare(run.lastKeys, run.tributaries[j].keys) == 0
+	t := &run.tributaries[j]
+	return run.r.Order.compareRanked(run.lastRow, t.head(), run.lastRanks, t.ranks[:run.terms]) == 0
 }
 
 // edge names the shard of the first or last row if the gap beside it names one

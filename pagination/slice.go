@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sort"
 	"sync"
 )
 
@@ -89,12 +88,27 @@ func (s *slice[T]) at(ix *index, rank int) *T {
 func (s *slice[T]) bounds(ix *index, r *Range[T]) (from, to int) {
 	to = len(s.rows)
 	if !r.Start.IsOpen() {
-		from = sort.Search(to, func(i int) bool { return r.Order.compareGap(s.at(ix, i), r.Start) > 0 })
+		from = s.search(ix, r.Order, r.Start, 0, to)
 	}
 	if !r.End.IsOpen() {
-		to = from + sort.Search(to-from, func(i int) bool { return r.Order.compareGap(s.at(ix, from+i), r.End) > 0 })
+		to = s.search(ix, r.Order, r.End, from, to)
 	}
 	return from, to
+}
+
+// search returns the first rank in [from, to) whose row stands after the gap.
+func (s *slice[T]) search(ix *index, o *Order[T], g Gap, from, to int) int {
+	var stack [4]rank
+	at := o.seeker(g, stack[:0])
+	for from < to {
+		middle := int(uint(from+to) >> 1)
+		if at.beyond(s.at(ix, middle)) {
+			to = middle
+		} else {
+			from = middle + 1
+		}
+	}
+	return from
 }
 
 // Fetch implements Source.
@@ -111,6 +125,28 @@ func (s *slice[T]) Fetch(ctx context.Context, r Range[T]) ([]T, error) {
 		return nil, err
 	}
 	from, to := s.bounds(ix, &r)
+	if len(ms) > 0 {
+		return s.filtered(ix, &r, ms, from, to), nil
+	}
+	if r.Backward {
+		to -= min(r.Offset, to-from)
+		from = max(from, to-r.Limit)
+	} else {
+		from += min(r.Offset, to-from)
+		to = min(to, from+r.Limit)
+	}
+	if ix.perm == nil {
+		return append(make([]T, 0, to-from), s.rows[from:to]...), nil
+	}
+	out := make([]T, to-from)
+	for i := range out {
+		out[i] = s.rows[ix.perm[from+i]]
+	}
+	return out, nil
+}
+
+// filtered collects the rows between two ranks that match.
+func (s *slice[T]) filtered(ix *index, r *Range[T], ms []matcher[T], from, to int) []T {
 	out := make([]T, 0, min(r.Limit, to-from))
 	skip := r.Offset
 	for n := range to - from {
@@ -133,7 +169,7 @@ func (s *slice[T]) Fetch(ctx context.Context, r Range[T]) ([]T, error) {
 	if r.Backward {
 		slices.Reverse(out)
 	}
-	return out, nil
+	return out
 }
 
 // Count implements Counter.

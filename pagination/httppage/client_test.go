@@ -140,6 +140,21 @@ func TestWalkAgainstHostileServers(t *testing.T) {
 			}
 			return 200, `{"data":[]}`, link("two")
 		}, httppage.ClientOptions{}, "1", nil},
+		"data before items": {func(*http.Request) (int, string, http.Header) {
+			return 200, `{"items":[{"id":3}],"results":[{"id":2}],"data":[{"id":1}]}`, nil
+		}, httppage.ClientOptions{}, "1", nil},
+		"relative to where a redirect led": {func(r *http.Request) (int, string, http.Header) {
+			switch r.URL.Path {
+			case "/list":
+				return 302, "", http.Header{"Location": {"/v2/list"}}
+			case "/v2/two":
+				return 200, one, nil
+			}
+			return 200, one, link("two")
+		}, httppage.ClientOptions{}, "1 1", nil},
+		"enough pages": {func(r *http.Request) (int, string, http.Header) {
+			return 200, one, link(r.URL.Path + "x")
+		}, httppage.ClientOptions{MaxPages: 3}, "1 1 1", nil},
 		"repeated headers": {func(r *http.Request) (int, string, http.Header) {
 			if r.URL.Path == "/two" {
 				return 200, one, nil
@@ -181,6 +196,7 @@ func TestRetriesWait(t *testing.T) {
 		"connection":             {[]int{0, 0, 200}, "", 0, false, 0, 300 * time.Millisecond, 3},
 		"seconds":                {[]int{429, 200}, "7", 0, false, 7 * time.Second, 7 * time.Second, 2},
 		"a date":                 {[]int{503, 200}, "date", 0, false, 29 * time.Second, 30 * time.Second, 2},
+		"a date that is over":    {[]int{503, 503, 503, 200}, "past", 0, false, 0, 0, 4},
 		"too long":               {[]int{429, 200}, "61", 0, true, 0, 0, 1},
 		"a storm does not end":   {[]int{502, 504, 503, 429, 200}, "0", 0, true, 0, 0, 4},
 		"more retries":           {[]int{502, 504, 503, 429, 200}, "0", 4, false, 0, 0, 5},
@@ -198,6 +214,8 @@ func TestRetriesWait(t *testing.T) {
 				h := http.Header{}
 				switch c.retryAfter {
 				case "":
+				case "past":
+					h.Set("Retry-After", start.Add(-time.Hour).UTC().Format(http.TimeFormat))
 				case "date":
 					h.Set("Retry-After", start.Add(30*time.Second).UTC().Format(http.TimeFormat))
 				default:
@@ -226,6 +244,39 @@ func TestRetriesWait(t *testing.T) {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 	})
+}
+
+// TestRedirectsEnd: ten, as net/http has it.
+func TestRedirectsEnd(t *testing.T) {
+	n := 0
+	_, err := collect(t.Context(), "https://api.example/list", httppage.ClientOptions{Retries: -1, Client: client(func(r *http.Request) (int, string, http.Header) {
+		if n++; n > 50 {
+			return 200, "[]", nil
+		}
+		return 302, "", http.Header{"Location": {r.URL.Path + "x"}}
+	})})
+	if err == nil || n != 10 {
+		t.Errorf("%v after %d requests", err, n)
+	}
+}
+
+// TestBodyIsCutAtItsLimit reads the bytes that MaxBody allows, and no more.
+func TestBodyIsCutAtItsLimit(t *testing.T) {
+	o := httppage.ClientOptions{MaxBody: 10, Client: client(func(*http.Request) (int, string, http.Header) {
+		return 200, strings.Repeat("x", 30), nil
+	})}
+	for res, err := range httppage.Pages(t.Context(), "https://api.example/list", o) { //nolint:bodyclose // the loop closes it
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		if len(body) != 10 || !errors.Is(err, httppage.ErrBody) {
+			t.Errorf("%d bytes, %v", len(body), err)
+		}
+		if _, err := res.Body.Read(make([]byte, 1)); !errors.Is(err, httppage.ErrBody) {
+			t.Errorf("again: %v", err)
+		}
+	}
 }
 
 // TestWriteFailsAsAWhole writes nothing of a page that cannot be encoded.

@@ -36,12 +36,17 @@ const (
 	fromCaller
 )
 
-// predicate is one comparison with a column.
+// predicate is one comparison with a column, or of the columns from term on with
+// the rest of a gap, as one row.
 type predicate struct {
 	term int
 	op   comparison
 	operand
+	row []pagination.Value // from operand.i on; nil: one column
 }
+
+// fixes reports whether the predicate leaves one value.
+func (p *predicate) fixes() bool { return p.op == equal || p.op == isNull }
 
 // arm is a range of rows that one seek finds: leading columns fixed, at most one
 // bounded. The guard, if not negative, is the term from which the rows must also be
@@ -51,6 +56,9 @@ type arm struct {
 	guard      int
 }
 
+// open reports whether the arm does not begin with a fixed column.
+func (a arm) open() bool { return len(a.predicates) == 0 || !a.predicates[0].fixes() }
+
 // decomposition cuts what lies between two gaps into arms, disjoint and in
 // reading order.
 //
@@ -59,7 +67,11 @@ type arm struct {
 //	                      k1 > v1
 //
 // A nullable column adds an arm for its NULLs, before or after the others. A
-// common prefix of both gaps becomes an equality.
+// common prefix of both gaps becomes an equality. On PostgreSQL, columns at the end
+// that share a direction are compared as one row, which its indexes find:
+//
+//	after (v1, v2, v3):   k1 = v1, (k2, k3) > (v2, v3)
+//	                      k1 > v1
 type decomposition struct {
 	dialect   Dialect
 	cols      []columnOf
@@ -111,7 +123,7 @@ func (x *decomposition) walk(i int, prefix []predicate, low, high bool) {
 	if high {
 		b, lastHigh = x.high.Key[i], i == len(x.high.Key)-1
 	}
-	end := bound{high, b, lastHigh && x.high.After}
+	end := bound{set: high, value: b, inclusive: lastHigh && x.high.After}
 	if low && high {
 		switch {
 		case a == b:
@@ -128,19 +140,42 @@ func (x *decomposition) walk(i int, prefix []predicate, low, high bool) {
 			return // the gaps are crossed
 		}
 	}
+	start := bound{set: low, value: a, inclusive: lastLow && !x.low.After}
 	if low && !lastLow {
-		x.walk(i+1, with(prefix, fix(i, a, fromLow)), true, false)
+		if x.comparable(i, x.low.Key) {
+			start.row, start.inclusive = x.low.Key[i:], !x.low.After
+		} else {
+			x.walk(i+1, with(prefix, fix(i, a, fromLow)), true, false)
+		}
 	}
-	x.middle(i, prefix, bound{low, a, lastLow && !x.low.After}, end)
-	if high && !lastHigh {
+	if high && !lastHigh && x.comparable(i, x.high.Key) {
+		end.row, end.inclusive = x.high.Key[i:], x.high.After
+	}
+	x.middle(i, prefix, start, end)
+	if high && !lastHigh && end.row == nil {
 		x.walk(i+1, with(prefix, fix(i, b, fromHigh)), false, true)
 	}
 }
 
-// bound is one end of the values of a column.
+// comparable reports whether the columns of a key from i on compare as one row,
+// which rows with NULL behind column i would not.
+func (x *decomposition) comparable(i int, key []pagination.Value) bool {
+	if x.dialect != Postgres || key[i].IsNull() {
+		return false
+	}
+	for j := i + 1; j < len(key); j++ {
+		if x.cols[j].nullable || x.cols[j].desc != x.cols[i].desc {
+			return false
+		}
+	}
+	return true
+}
+
+// bound is one end of the values of a column, or of the row that begins with it.
 type bound struct {
 	set       bool
 	value     pagination.Value
+	row       []pagination.Value // nil: the column alone
 	inclusive bool
 }
 
@@ -169,7 +204,7 @@ func (x *decomposition) middle(i int, prefix []predicate, low, high bound) {
 			if end.inclusive {
 				op++
 			}
-			ps = append(ps, predicate{term: i, op: op, operand: operand{from: end.from, i: i, value: end.value}})
+			ps = append(ps, predicate{term: i, op: op, operand: operand{from: end.from, i: i, value: end.value}, row: end.row})
 		}
 	}
 	if values && nulls && len(ps) == 0 {

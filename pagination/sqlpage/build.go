@@ -55,13 +55,13 @@ func (w *writer) condition(strategy Strategy, cols []columnOf, low, high paginat
 		return true
 	}
 	if !low.IsOpen() {
-		w.rowValue(cols, low, fromLow)
+		w.between(cols, low, fromLow)
 	}
 	if !high.IsOpen() {
 		if !low.IsOpen() {
 			w.write(" AND ")
 		}
-		w.rowValue(cols, high, fromHigh)
+		w.between(cols, high, fromHigh)
 	}
 	return true
 }
@@ -170,36 +170,19 @@ func exprOrder(d Dialect, cols []columnOf) string {
 	return strings.Join(items, ", ")
 }
 
-// armOrder is the ORDER BY list of one arm. On MySQL, columns that the arm fixes
-// are left out, and so is the place of NULL where the arm has none: either would
-// keep the index from being used. The others find that out by themselves, and
-// PostgreSQL merges arms only if all of them are sorted by the same list.
+// armOrder is the ORDER BY list of one arm. On MySQL the place of NULL is left out
+// where the arm decides it: an expression would keep the index from being used.
+// The others find that out by themselves, and PostgreSQL merges arms only if all of
+// them are sorted by the same list.
 func armOrder(d Dialect, cols []columnOf, a *arm) string {
 	if d != MySQL {
 		return exprOrder(d, cols)
 	}
-	fixed := make([]bool, len(cols))
-	bounded := make([]bool, len(cols))
+	decided := slices.Clone(cols)
 	for _, p := range a.predicates {
-		switch p.op {
-		case equal, isNull:
-			fixed[p.term] = true
-		case beyond, beyondOrEqual, short, shortOrEqual, notNull:
-			bounded[p.term] = true
-		}
+		decided[p.term].nullable = false
 	}
-	var items []string
-	for i := range cols {
-		c := cols[i]
-		c.nullable = c.nullable && !bounded[i]
-		if !fixed[i] {
-			items = append(items, d.orderBy(c.expr, &c))
-		}
-	}
-	if len(items) == 0 {
-		return exprOrder(d, cols[len(cols)-1:])
-	}
-	return strings.Join(items, ", ")
+	return exprOrder(d, decided)
 }
 
 // checkFilters guards the statement against filters of another order.

@@ -54,14 +54,20 @@ func appendFields(fields []field, t reflect.Type, offset uintptr) []field {
 }
 
 // scanner returns a function that scans the fields in their order, for the rows of
-// one result. The pointers are those of the row, at offsets that the type has.
+// one result. They are read into one row, whose pointers are made once, and copied.
 func scanner[T any](fields []field) func(rows *sql.Rows, row *T) error {
+	read, zero := new(T), *new(T)
 	dest := make([]any, len(fields))
+	for i := range fields {
+		dest[i] = reflect.NewAt(fields[i].typ, unsafe.Add(unsafe.Pointer(read), fields[i].offset)).Interface()
+	}
 	return func(rows *sql.Rows, row *T) error {
-		for i := range fields {
-			dest[i] = reflect.NewAt(fields[i].typ, unsafe.Add(unsafe.Pointer(row), fields[i].offset)).Interface()
+		*read = zero
+		if err := rows.Scan(dest...); err != nil {
+			return err
 		}
-		return rows.Scan(dest...)
+		*row = *read
+		return nil
 	}
 }
 

@@ -32,6 +32,9 @@ type Query[T any] struct {
 	Strategy Strategy // Auto, unless the engine only speaks the dialect
 }
 
+// maxPrepared bounds the rows for which room is made before they are read.
+const maxPrepared = 8192
+
 // cachedStatements bounds the statements of a source: their number depends on
 // requests, through orders and filters.
 const cachedStatements = 256
@@ -126,7 +129,7 @@ func (s *Source[T]) Fetch(ctx context.Context, r pagination.Range[T]) ([]T, erro
 	if err != nil {
 		return nil, err
 	}
-	out := make([]T, 0, min(r.Limit, 1024))
+	out := make([]T, 0, min(r.Limit, maxPrepared))
 	scan := s.q.Scan
 	if scan == nil {
 		scan = scanner[T](s.fields)

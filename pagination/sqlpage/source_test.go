@@ -105,6 +105,8 @@ func TestTenantCannotEscape(t *testing.T) {
 		{sqlpage.Postgres, `"odd?" = ? /* ? */ AND data ?? 'k'`, `("odd?" = $1 /* ? */ AND data ? 'k')`, 1},
 		{sqlpage.Postgres, "tenant = ? -- ?\nAND x = ?", "(tenant = $1 -- ?\nAND x = $2)", 2},
 		{sqlpage.MySQL, "note <> 'it\\'s ?' AND `odd?` = ? # ?\n", "(note <> 'it\\'s ?' AND `odd?` = ? # ?\n)", 1},
+		// The end of the text: the quote is doubled, and the backslash still escapes.
+		{sqlpage.Postgres, `tenant = ? AND note <> E'a''\'?'`, `(tenant = $1 AND note <> E'a''\'?')`, 1},
 		{sqlpage.SQLite, "[odd?] = ?", "([odd?] = ?)", 1},
 	} {
 		f := &fake{}
@@ -250,11 +252,17 @@ func TestStatementsAreStable(t *testing.T) {
 	}{
 		{sqlpage.Postgres, "a", pagination.Range[row]{Start: key(one, two)}, "SELECT id, a, n FROM t WHERE (a, id) > (CAST($1 AS bigint), CAST($2 AS bigint)) ORDER BY a, id LIMIT 3", []any{int64(1), int64(2)}},
 		{sqlpage.Postgres, "a", pagination.Range[row]{End: key(one, two), Backward: true}, "SELECT id, a, n FROM t WHERE (a, id) <= (CAST($1 AS bigint), CAST($2 AS bigint)) ORDER BY a DESC, id DESC LIMIT 3", []any{int64(1), int64(2)}},
-		{sqlpage.Postgres, "-a,id", pagination.Range[row]{Start: key(one, two)}, "(SELECT id, a, n FROM t WHERE a = CAST($1 AS bigint) AND id > CAST($2 AS bigint) ORDER BY a DESC, id LIMIT 3) UNION ALL (SELECT id, a, n FROM t WHERE a < CAST($1 AS bigint) ORDER BY a DESC, id LIMIT 3) ORDER BY 2 DESC, 1 LIMIT 3", []any{int64(1), int64(2)}},
+		{sqlpage.Postgres, "-a,id", pagination.Range[row]{Start: key(one, two)}, "(SELECT id, a, n FROM t WHERE a IN (CAST($1 AS bigint), CAST($1 AS bigint)) AND id > CAST($2 AS bigint) ORDER BY a DESC, id LIMIT 3) UNION ALL (SELECT id, a, n FROM t WHERE a < CAST($1 AS bigint) ORDER BY a DESC, id LIMIT 3) ORDER BY 2 DESC, 1 LIMIT 3", []any{int64(1), int64(2)}},
 		{sqlpage.MySQL, "a", pagination.Range[row]{Start: key(one, two), Offset: 4}, "SELECT id, a, n FROM t WHERE (a = ? AND id > ? OR a > ?) ORDER BY a, id LIMIT 3 OFFSET 4", []any{int64(1), int64(2), int64(1)}},
+		{sqlpage.MySQL, "n", pagination.Range[row]{End: key(pagination.Value{}, two), Backward: true}, "SELECT id, a, n FROM t WHERE (n IS NULL AND id <= ? OR n < NULL) ORDER BY n DESC, id DESC LIMIT 3", []any{int64(2)}},
+		{sqlpage.MySQL, "a", pagination.Range[row]{Start: key(one, two), End: key(one)}, "SELECT id, a, n FROM t WHERE (a = ? AND id > ? OR a < NULL) ORDER BY a, id LIMIT 3", []any{int64(1), int64(2)}},
+		{sqlpage.Postgres, "n,a", pagination.Range[row]{Start: key(one, two, two)}, "(SELECT id, a, n FROM t WHERE (n, a, id) > (CAST($1 AS bigint), CAST($2 AS bigint), CAST($3 AS bigint)) ORDER BY n, a, id LIMIT 3) UNION ALL (SELECT id, a, n FROM t WHERE n IS NULL ORDER BY n, a, id LIMIT 3) ORDER BY 3, 2, 1 LIMIT 3", []any{int64(1), int64(2), int64(2)}},
+		{sqlpage.Postgres, "a,n", pagination.Range[row]{Start: key(one, two, two)}, "(SELECT id, a, n FROM t WHERE a IN (CAST($1 AS bigint), CAST($1 AS bigint)) AND (n, id) > (CAST($2 AS bigint), CAST($3 AS bigint)) ORDER BY a, n, id LIMIT 3) UNION ALL (SELECT id, a, n FROM t WHERE a IN (CAST($1 AS bigint), CAST($1 AS bigint)) AND n IS NULL ORDER BY a, n, id LIMIT 3) UNION ALL (SELECT id, a, n FROM t WHERE a > CAST($1 AS bigint) ORDER BY a, n, id LIMIT 3) ORDER BY 2, 3, 1 LIMIT 3", []any{int64(1), int64(2), int64(2)}},
+		{sqlpage.Postgres, "n", pagination.Range[row]{Start: pagination.Gap{Key: []pagination.Value{one, two}}, End: key(two, one)}, "SELECT id, a, n FROM t WHERE (n, id) >= (CAST($1 AS bigint), CAST($2 AS bigint)) AND (n, id) <= (CAST($3 AS bigint), CAST($4 AS bigint)) ORDER BY n, id LIMIT 3", []any{int64(1), int64(2), int64(2), int64(1)}},
+		{sqlpage.Postgres, "-a,n", pagination.Range[row]{Start: key(one, two, two)}, "(SELECT id, a, n FROM t WHERE a IN (CAST($1 AS bigint), CAST($1 AS bigint)) AND (n, id) > (CAST($2 AS bigint), CAST($3 AS bigint)) ORDER BY a DESC, n, id LIMIT 3) UNION ALL (SELECT id, a, n FROM t WHERE a IN (CAST($1 AS bigint), CAST($1 AS bigint)) AND n IS NULL ORDER BY a DESC, n, id LIMIT 3) UNION ALL (SELECT id, a, n FROM t WHERE a < CAST($1 AS bigint) ORDER BY a DESC, n, id LIMIT 3) ORDER BY 2 DESC, 3, 1 LIMIT 3", []any{int64(1), int64(2), int64(2)}},
 		{sqlpage.MySQL, "n", pagination.Range[row]{Start: key(pagination.Value{}, two)}, "SELECT id, a, n FROM t WHERE (n IS NULL AND id > ? OR n IS NOT NULL) ORDER BY n, id LIMIT 3", []any{int64(2)}},
 		{sqlpage.SQLite, "a", pagination.Range[row]{Start: key(one)}, "SELECT id, a, n FROM t WHERE a > ? ORDER BY a, id LIMIT 3", []any{int64(1)}},
-		{sqlpage.SQLite, "a", pagination.Range[row]{Start: key(one, two), End: key(one, pagination.IntValue(9))}, "SELECT id, a, n FROM t WHERE a = ? AND id > ? AND id <= ? ORDER BY a, id LIMIT 3", []any{int64(1), int64(2), int64(9)}},
+		{sqlpage.SQLite, "a", pagination.Range[row]{Start: key(one, two), End: key(one, pagination.IntValue(9))}, "SELECT id, a, n FROM t WHERE likelihood(a = ?, 0.000001) AND id > ? AND id <= ? ORDER BY a, id LIMIT 3", []any{int64(1), int64(2), int64(9)}},
 		{sqlpage.SQLite, "a", pagination.Range[row]{Start: key(two), End: key(one)}, "SELECT id, a, n FROM t WHERE (1 = 0) ORDER BY a, id LIMIT 3", []any{}},
 		{sqlpage.SQLite, "-n", pagination.Range[row]{Filters: []pagination.Filter{pagination.NewFilter("a", pagination.In, 1, 2), pagination.NewFilter("n", pagination.IsNull, false)}}, "SELECT id, a, n FROM t WHERE a IN (?, ?) AND n IS NOT NULL ORDER BY n DESC, id DESC LIMIT 3", []any{int64(1), int64(2)}},
 	} {

@@ -1,6 +1,7 @@
 package sqlpage
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/sysblocks/sysblocks/pagination"
@@ -64,31 +65,76 @@ func (w *writer) placeholder(o operand) string {
 // predicate writes one comparison.
 func (w *writer) predicate(cols []columnOf, p *predicate) {
 	c := &cols[p.term]
-	w.write(c.expr)
 	switch p.op {
 	case isNull:
-		w.write(" IS NULL")
-		return
+		w.write(c.expr, " IS NULL")
 	case notNull:
-		w.write(" IS NOT NULL")
-		return
+		w.write(c.expr, " IS NOT NULL")
 	case equal:
-		w.write(" = ")
+		w.write(c.expr, " = ")
+		w.value(p.operand, c.cast)
 	case beyond, beyondOrEqual, short, shortOrEqual:
-		sign := " < "
+		sign := "<"
 		if (p.op == beyond || p.op == beyondOrEqual) != c.desc {
-			sign = " > "
+			sign = ">"
 		}
 		if p.op == beyondOrEqual || p.op == shortOrEqual {
-			sign = sign[:2] + "= "
+			sign += "="
 		}
-		w.write(sign)
+		row := p.row
+		if row == nil {
+			row = []pagination.Value{p.value}
+		}
+		w.rowValue(cols[p.term:], sign, p.from, p.i, row)
 	}
-	w.value(p.operand, c.cast)
 }
 
-// arm writes the predicates of one arm, and nothing for an arm without any.
+// arm writes the predicates of one arm that stands alone, and nothing for an arm
+// without any.
+//
+// Engines would rather leave the index of the order: where a column is fixed, another
+// index (often the primary key) seems to have the order of the rest, or the group of
+// the fixed column seems small enough to filter. Either reads far too much if the
+// column's value depends on the rest, as a status does on the age of a row. So the
+// first fixed column is written in a way that leaves nothing to guess.
 func (w *writer) arm(cols []columnOf, high pagination.Gap, a *arm) (wrote bool) {
+	if a.open() {
+		return w.bare(cols, high, a)
+	}
+	first, rest := a.predicates[0], arm{a.predicates[1:], a.guard}
+	c := &cols[first.term]
+	switch {
+	case w.dialect == MySQL: // it reads what an equality finds, by ref, but not one in an OR
+		w.write("(")
+		w.bare(cols, high, a)
+		w.hold(c)
+		w.write(")")
+		return true
+	case w.dialect == SQLite: // estimates nothing where it is told
+		w.write("likelihood(")
+		w.predicate(cols, &first)
+		w.write(", 0.000001)")
+	case first.op == equal: // PostgreSQL takes the column out of ORDER BY, but not for a list
+		w.write(c.expr, " IN (")
+		w.value(first.operand, c.cast)
+		w.write(", ")
+		w.value(first.operand, c.cast)
+		w.write(")")
+	default:
+		w.predicate(cols, &first)
+	}
+	if len(rest.predicates) > 0 || rest.guard >= 0 {
+		w.write(" AND ")
+		w.bare(cols, high, &rest)
+	}
+	return true
+}
+
+// hold adds a condition that no row meets, for MariaDB.
+func (w *writer) hold(c *columnOf) { w.write(" OR ", c.expr, " < NULL") }
+
+// bare writes the predicates of one arm.
+func (w *writer) bare(cols []columnOf, high pagination.Gap, a *arm) (wrote bool) {
 	for i := range a.predicates {
 		if i > 0 {
 			w.write(" AND ")
@@ -115,31 +161,18 @@ func (w *writer) or(cols []columnOf, high pagination.Gap, arms []arm) {
 		if i > 0 {
 			w.write(" OR ")
 		}
-		if !w.arm(cols, high, &arms[i]) {
+		if !w.bare(cols, high, &arms[i]) {
 			w.write("1 = 1")
 		}
+	}
+	if w.dialect == MySQL && len(arms) > 0 && !slices.ContainsFunc(arms, arm.open) {
+		w.hold(&cols[arms[0].predicates[0].term])
 	}
 	w.write(")")
 }
 
-// rowValue writes one gap as a comparison of rows.
-func (w *writer) rowValue(cols []columnOf, g pagination.Gap, from side) {
-	n := len(g.Key)
-	list := func(write func(i int)) {
-		if n > 1 {
-			w.write("(")
-		}
-		for i := range n {
-			if i > 0 {
-				w.write(", ")
-			}
-			write(i)
-		}
-		if n > 1 {
-			w.write(")")
-		}
-	}
-	list(func(i int) { w.write(cols[i].expr) })
+// between writes what lies beyond a gap as a comparison of rows.
+func (w *writer) between(cols []columnOf, g pagination.Gap, from side) {
 	sign := "<"
 	if (from == fromLow) != cols[0].desc {
 		sign = ">"
@@ -147,8 +180,28 @@ func (w *writer) rowValue(cols []columnOf, g pagination.Gap, from side) {
 	if g.After == (from == fromHigh) {
 		sign += "="
 	}
+	w.rowValue(cols, sign, from, 0, g.Key)
+}
+
+// rowValue compares columns with values, those of a gap from its value number first on.
+func (w *writer) rowValue(cols []columnOf, sign string, from side, first int, values []pagination.Value) {
+	list := func(write func(i int)) {
+		if len(values) > 1 {
+			w.write("(")
+		}
+		for i := range values {
+			if i > 0 {
+				w.write(", ")
+			}
+			write(i)
+		}
+		if len(values) > 1 {
+			w.write(")")
+		}
+	}
+	list(func(i int) { w.write(cols[i].expr) })
 	w.write(" ", sign, " ")
-	list(func(i int) { w.value(operand{from: from, i: i, value: g.Key[i]}, cols[i].cast) })
+	list(func(i int) { w.value(operand{from: from, i: first + i, value: values[i]}, cols[i].cast) })
 }
 
 // canRowValue reports whether the leading n columns compare as one row.

@@ -22,6 +22,7 @@ type engine struct {
 	name    string
 	dialect sqlpage.Dialect
 	db      *sql.DB
+	dsn     string
 }
 
 // open opens a database that lives as long as the test.
@@ -45,17 +46,19 @@ func sqlite(tb testing.TB) engine {
 	tb.Helper()
 	db := open(tb, "sqlite", fmt.Sprintf("file:page%d?mode=memory&cache=shared", memory.Add(1)))
 	db.SetMaxOpenConns(1)
-	return engine{"sqlite", sqlpage.SQLite, db}
+	return engine{"sqlite", sqlpage.SQLite, db, ""}
 }
 
 func postgres(tb testing.TB) engine {
 	tb.Helper()
-	return engine{"postgres", sqlpage.Postgres, open(tb, "pgx", servers.Postgres(tb).DSN)}
+	dsn := servers.Postgres(tb).DSN
+	return engine{"postgres", sqlpage.Postgres, open(tb, "pgx", dsn), dsn}
 }
 
 func mariadb(tb testing.TB) engine {
 	tb.Helper()
-	return engine{"mariadb", sqlpage.MySQL, open(tb, "mysql", servers.MariaDB(tb).DSN+"?parseTime=true")}
+	dsn := servers.MariaDB(tb).DSN + "?parseTime=true"
+	return engine{"mariadb", sqlpage.MySQL, open(tb, "mysql", dsn), dsn}
 }
 
 // onEngines runs a test on each engine. A server that is not installed skips its part.
