@@ -36,8 +36,9 @@ func (l Limiter) AllowN(n int) bool {
 	}
 	e := l.q.elapsed()
 	if l.q.n == 1 {
-		_, _, v := l.q.charge1(l.h, uint64(n), e)
-		return v == granted
+		if _, _, v := l.q.charge1(l.h, uint64(n), e); v != uneven {
+			return v == granted
+		}
 	}
 	var r reading
 	return l.q.charge(l.h, uint64(n), e, &r) == granted
@@ -48,13 +49,16 @@ func (l Limiter) AllowN(n int) bool {
 func (l Limiter) Take(n int) Decision {
 	e := l.q.elapsed()
 	if n > 0 && l.q.n == 1 {
-		if p, used, v := l.q.charge1(l.h, uint64(n), e); v != refused {
+		p, used, v := l.q.charge1(l.h, uint64(n), e)
+		if v < refused {
 			a := &p.axes[0]
 			remaining, retry, reset := a.figures(uint64(n), used, e, v)
 			return Decision{v == granted, int64(a.tokens), remaining, retry, reset, a.name}
 		}
-		if d := l.peek(n, e); !d.OK { // refused: no place for a new key
-			return d
+		if v == refused {
+			if d := l.peek(n, e); !d.OK { // no place for a new key
+				return d
+			}
 		}
 	}
 	if n <= 0 {
@@ -171,8 +175,11 @@ func (q *pool) charge1(h, n uint64, e int64) (*params, uint64, verdict) {
 	for {
 		p := q.params.Load()
 		a := &p.axes[0]
-		if a.token == 0 {
-			return p, 0, granted
+		if a.odd {
+			if a.token == 0 {
+				return p, 0, granted
+			}
+			return p, 0, uneven
 		}
 		if n > a.tokens {
 			break
@@ -216,7 +223,7 @@ func (q *pool) peek1(h, n uint64, e int64) (p *params, used uint64, v verdict, o
 	p = q.params.Load()
 	a := &p.axes[0]
 	at, found := q.find(h)
-	if !found || n > a.tokens || p.free {
+	if !found || n > a.tokens || a.odd {
 		return p, 0, denied, false
 	}
 	s := q.words[at.st].Load()

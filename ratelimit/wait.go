@@ -92,7 +92,7 @@ func (q *pool) issue(h, n uint64, latest int64) (*ticket, error) {
 			return nil, nil
 		case refused:
 			return nil, r.decision(n, refused).Err()
-		case denied:
+		case denied, uneven:
 		}
 		for i := range r.p.axes {
 			a := &r.p.axes[i]
@@ -100,8 +100,8 @@ func (q *pool) issue(h, n uint64, latest int64) (*ticket, error) {
 				return nil, ErrExceedsBurst
 			}
 			t.end[i] = a.charged(r.s[i], r.v[i], a.cost(n))
-			if t.end[i] >= mark-raceRoom {
-				return nil, ErrDeadline // centuries away
+			if t.end[i] >= mark-raceRoom || a.sliding && a.used(t.end[i], r.v[i]) < r.used[i]+a.cost(n) {
+				return nil, ErrDeadline // centuries away, or beyond what a counter holds
 			}
 		}
 		t.at = moment(r.p, &t.end)
@@ -131,9 +131,7 @@ func moment(p *params, end *[maxLimits]uint64) int64 {
 	at := int64(0)
 	for i := range p.axes {
 		a := &p.axes[i]
-		if a.token > 0 && end[i] > a.base+a.burst {
-			at = max(at, a.when(end[i]-a.burst))
-		}
+		at = max(at, a.due(end[i]))
 	}
 	return at
 }
@@ -182,7 +180,7 @@ func (q *pool) leave(t *ticket) {
 func (q *pool) moveUp(w *ticket, n uint64, e int64) {
 	p := q.params.Load()
 	for i := range p.axes {
-		w.end[i] -= min(w.end[i], p.axes[i].cost(n))
+		w.end[i] = p.axes[i].lowered(w.end[i], p.axes[i].cost(n))
 	}
 	q.rewind(w, e)
 }
@@ -221,7 +219,7 @@ func (q *pool) restore(h, n uint64) {
 			}
 			if q.words[r.at.st+i].CompareAndSwap(r.s[i], a.returned(r.s[i], r.v[i], back)) {
 				for w := u.first; w != nil; w = w.next {
-					w.end[i] -= back
+					w.end[i] = a.lowered(w.end[i], back)
 				}
 				break
 			}
