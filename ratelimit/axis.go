@@ -301,13 +301,13 @@ func (a *axis) remaining(used uint64) int64 {
 	return int64(min((a.burst+a.up-used)/a.token, a.tokens))
 }
 
-// owed returns the state after charging n tokens whether they are there or not, at most two bursts deep.
-func (a *axis) owed(s, v, n uint64) uint64 {
+// owed returns the state after charging cost whether it is there or not, at most two bursts deep.
+func (a *axis) owed(s, v, cost uint64) uint64 {
 	if !a.sliding {
-		return min(v+a.up+2*a.burst, a.charged(s, v, a.units(n)))
+		return min(v+a.up+2*a.burst, a.charged(s, v, cost))
 	}
 	c, _ := a.roll(a.unpack(s), v)
-	c.now = max(c.now, min(c.now+min(n, 1<<32), 2*a.count))
+	c.now = max(c.now, min(c.now+(cost+slideUnits-1)/slideUnits, 2*a.count))
 	return a.pack(c)
 }
 

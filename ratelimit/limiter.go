@@ -35,6 +35,11 @@ func (l Limiter) AllowN(n int) bool {
 		return n == 0
 	}
 	e := l.q.elapsed()
+	if l.q.aside.Load() != nil {
+		if l = l.bucket(); l.q.pausedUntil(l.h, e) != 0 {
+			return false
+		}
+	}
 	if l.q.n == 1 {
 		if _, _, v := l.q.charge1(l.h, uint64(n), e); v != uneven {
 			return v == granted
@@ -48,6 +53,11 @@ func (l Limiter) AllowN(n int) bool {
 // Decision; n < 0, and n above the burst, are denied with RetryAfter Never.
 func (l Limiter) Take(n int) Decision {
 	e := l.q.elapsed()
+	if l.q.aside.Load() != nil {
+		if l = l.bucket(); l.q.pausedUntil(l.h, e) != 0 {
+			return l.peek(n, e)
+		}
+	}
 	if n > 0 && l.q.n == 1 {
 		p, used, v := l.q.charge1(l.h, uint64(n), e)
 		if v < refused {
@@ -77,6 +87,9 @@ func (l Limiter) take(n uint64, e int64) Decision {
 // Peek returns what Take(n) would answer, and charges nothing.
 func (l Limiter) Peek(n int) Decision {
 	e := l.q.elapsed()
+	if l.q.aside.Load() != nil {
+		return l.bucket().peek(n, e)
+	}
 	if n > 0 && l.q.n == 1 {
 		if p, used, v, ok := l.q.peek1(l.h, uint64(n), e); ok {
 			a := &p.axes[0]
@@ -87,7 +100,16 @@ func (l Limiter) Peek(n int) Decision {
 	return l.peek(n, e)
 }
 
+// peek is Peek for any number of limits, during a pause too.
 func (l Limiter) peek(n int, e int64) Decision {
+	d := l.look(n, e)
+	if until := l.q.pausedUntil(l.h, e); until != 0 && n > 0 {
+		return l.paused(d, e, time.Duration(until-e))
+	}
+	return d
+}
+
+func (l Limiter) look(n int, e int64) Decision {
 	var r reading
 	l.q.read(l.h, e, &r)
 	switch {
@@ -114,6 +136,9 @@ func (l Limiter) peek(n int, e int64) Decision {
 // is charged to every limit.
 func (l Limiter) TakeUpTo(n int) int {
 	e := l.q.elapsed()
+	if l = l.bucket(); l.q.pausedUntil(l.h, e) != 0 {
+		return 0
+	}
 	var r reading
 	for n > 0 {
 		l.q.read(l.h, e, &r)
@@ -147,6 +172,7 @@ func (r *reading) whole(n int) int {
 // deep, so that a bad estimate does not lock a key out for hours; n < 0 gives tokens back, never above full.
 // Any n is legal.
 func (l Limiter) Charge(n int) {
+	l = l.bucket()
 	switch {
 	case n > 0:
 		l.q.owe(l.h, uint64(n), l.q.elapsed())
@@ -159,10 +185,13 @@ func (l Limiter) Charge(n int) {
 func magnitude(n int) uint64 { return uint64(-(n + 1)) + 1 }
 
 // Clear makes the bucket full again.
-func (l Limiter) Clear() { l.q.clear(l.h) }
+func (l Limiter) Clear() {
+	l = l.bucket()
+	l.q.clear(l.h)
+}
 
 // Limits returns the limits in force.
-func (l Limiter) Limits() []Limit { return l.q.limits() }
+func (l Limiter) Limits() []Limit { return l.bucket().q.limits() }
 
 // SetLimits replaces the limits by as many others. Used tokens stay used, at most the new burst: a full bucket stays
 // full, one that owed 7 tokens owes 7. Waiters of a Limiter made by New are re-timed at once. On a Limiter from
@@ -274,6 +303,7 @@ func (l Limiter) WaitN(ctx context.Context, n int) error {
 	if l.AllowN(n) {
 		return nil
 	}
+	l = l.bucket()
 	return l.q.wait(ctx, l.h, uint64(n))
 }
 
@@ -286,5 +316,6 @@ func (l Limiter) Reserve(n int, maxWait time.Duration) (Reservation, bool) {
 	if l.AllowN(n) {
 		return Reservation{}, true
 	}
+	l = l.bucket()
 	return l.q.reserve(l.h, uint64(n), maxWait)
 }

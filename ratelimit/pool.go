@@ -27,6 +27,7 @@ type pool struct {
 	n     int    // state words per bucket: the number of limits
 	table *table // nil for a single bucket
 	queue queue
+	aside atomic.Pointer[aside] // published by the first Pause or Override, read by every call
 }
 
 func newPool(limits []Limit) *pool {
@@ -248,7 +249,7 @@ func (q *pool) owe(h, n uint64, e int64) {
 				return
 			}
 			a := &r.p.axes[i]
-			to := a.owed(r.s[i], r.v[i], n)
+			to := a.owed(r.s[i], r.v[i], a.units(n))
 			if to <= r.s[i] || q.words[r.at.st+i].CompareAndSwap(r.s[i], to) {
 				break
 			}
@@ -338,7 +339,7 @@ func checkSame(limits []Limit, n int) error {
 		return err
 	}
 	if len(limits) != n {
-		return fmt.Errorf("%w: SetLimits with %d limits, must be %d as before", ErrInvalid, len(limits), n)
+		return fmt.Errorf("%w: %d limits, must be %d as before", ErrInvalid, len(limits), n)
 	}
 	return nil
 }

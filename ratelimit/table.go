@@ -121,7 +121,7 @@ func (q *pool) insert(h, n uint64, e int64, r *reading) (verdict, bool) {
 	q.words[at.fp].Store(h)
 	for i := q.n - 1; i >= 0; i-- { // the first word last: storing it takes the mark away
 		a := &r.p.axes[i]
-		to := a.owed(0, r.v[i], n)
+		to := a.owed(0, r.v[i], a.units(n))
 		q.words[at.st+i].Store(to)
 		r.s[i], r.used[i] = to, a.used(to, r.v[i])
 	}

@@ -12,7 +12,7 @@ type Claim struct {
 }
 
 // Claim returns a claim on n tokens of l.
-func (l Limiter) Claim(n int) Claim { return Claim{l: l, n: n} }
+func (l Limiter) Claim(n int) Claim { return Claim{l: l.bucket(), n: n} }
 
 // TakeAll charges all claims or none, with one reading of the clock. The Decision is that of the binding limit of all
 // buckets. Claims may name one bucket twice: their costs add up. No claims are admitted; a claim with n < 0 denies all.
@@ -114,7 +114,7 @@ func (l Limiter) has(n int, e int64) bool {
 	if n <= 0 {
 		return n == 0
 	}
-	if l.q.n == 1 {
+	if l.q.n == 1 && l.q.aside.Load() == nil {
 		if _, _, v, ok := l.q.peek1(l.h, uint64(n), e); ok {
 			return v == granted
 		}

@@ -87,9 +87,21 @@ func (q *pool) issue(h, n uint64, latest int64) (*ticket, error) {
 	t := &ticket{h: h, n: n}
 	for {
 		var r reading
-		switch e := q.elapsed(); q.charge(h, n, e, &r) {
-		case granted:
+		e := q.elapsed()
+		verdict, pause := denied, q.pausedUntil(h, e)
+		if pause != 0 {
+			verdict = q.reach(h, n, e, pause, &r)
+		} else if verdict = q.charge(h, n, e, &r); verdict == granted {
 			return nil, nil
+		}
+		switch verdict {
+		case granted: // charged at once, for use after the pause
+			t.end, t.at = r.s, pause
+			if pause > latest {
+				q.giveBack(h, n, q.n, e)
+				return nil, ErrDeadline
+			}
+			return t, nil
 		case refused:
 			return nil, r.decision(n, refused).Err()
 		case denied, uneven:
@@ -104,12 +116,28 @@ func (q *pool) issue(h, n uint64, latest int64) (*ticket, error) {
 				return nil, ErrDeadline // centuries away, or beyond what a counter holds
 			}
 		}
-		t.at = moment(r.p, &t.end)
+		t.at = max(moment(r.p, &t.end), pause)
+		if r.p.free && t.at <= latest { // only a pause can be in the way: there is nothing to charge
+			return t, nil
+		}
 		if t.at == math.MaxInt64 || t.at > latest {
 			return nil, ErrDeadline
 		}
 		if r.found && q.advance(t, &r) {
 			return t, nil
+		}
+	}
+}
+
+// reach reads the bucket of h as it will be at the end of a pause. A key that has no place gets one, charged.
+func (q *pool) reach(h, n uint64, e, pause int64, r *reading) verdict {
+	for {
+		if q.read(h, e, r); r.found || r.p.free || n > r.p.axes[0].tokens {
+			q.read(h, pause, r)
+			return denied
+		}
+		if v, done := q.insert(h, n, e, r); done {
+			return v
 		}
 	}
 }
@@ -139,7 +167,7 @@ func moment(p *params, end *[maxLimits]uint64) int64 {
 // schedule computes the moment of t anew.
 func (q *pool) schedule(t *ticket) {
 	if !t.fixed {
-		t.at = moment(q.params.Load(), &t.end)
+		t.at = max(moment(q.params.Load(), &t.end), q.pausedUntil(t.h, q.elapsed()))
 	}
 }
 
