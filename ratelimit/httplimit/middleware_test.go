@@ -235,7 +235,7 @@ func TestWaitInWords(t *testing.T) {
 		90 * time.Second: "90 seconds", 91 * time.Second: "2 minutes", 180 * time.Second: "3 minutes",
 		180*time.Second + 1: "3 minutes", 90 * time.Minute: "90 minutes", 91 * time.Minute: "2 hours", 1 << 60: "320256 hours",
 	} {
-		if got := inWords(d); got != want {
+		if got := string(appendWords(nil, d)); got != want {
 			t.Errorf("%v: %s, want %s", d, got, want)
 		}
 	}
