@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 )
 
 func TestOverrideGivesOneKeyItsOwnLimits(t *testing.T) {
@@ -155,4 +156,13 @@ func TestOverrideUnderFireKeepsCounting(t *testing.T) {
 	if n := admitted.Load(); n < burst || n > burst+2*workers*changes {
 		t.Errorf("%d admitted of %d", n, burst)
 	}
+}
+
+// TestOverrideCostsWhatTheDocumentationSays: a kilobyte with one limit.
+func TestOverrideCostsWhatTheDocumentationSays(t *testing.T) {
+	one := unsafe.Sizeof(pool{}) + unsafe.Sizeof(params{}) + unsafe.Sizeof(axis{}) + 8
+	if more := unsafe.Sizeof(axis{}) + 8; one > 1000 || more > 400 {
+		t.Errorf("%d bytes, and %d per further limit", one, more)
+	}
+	t.Log(one, unsafe.Sizeof(axis{}))
 }

@@ -15,6 +15,7 @@ type params struct {
 	axes  []axis
 	chain int  // earlier generations that states are still read through
 	free  bool // every limit is Unlimited
+	odd   bool // one of the axes is
 }
 
 // pool is the storage behind Limiters: one bucket, or a table of them, and the limits they share.
@@ -45,6 +46,7 @@ func (q *pool) newParams(limits []Limit, e int64, floors []uint64) *params {
 		}
 		p.axes[i] = newAxis(l, e, floor, q.start.UnixNano())
 		p.free = p.free && l.unlimited()
+		p.odd = p.odd || p.axes[i].odd
 	}
 	return p
 }

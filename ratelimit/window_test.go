@@ -311,8 +311,11 @@ func TestWindowsSayWhatDoesNotFit(t *testing.T) {
 			t.Errorf("%+v: %v", l, err)
 		}
 	}
-	if _, err := New(Limit{Count: maxSliding(time.Second), Per: time.Second, Algorithm: SlidingWindow}); err != nil {
-		t.Error(err)
+	for per, most := range map[time.Duration]int64{time.Second: 1 << 12, time.Minute: 1 << 15, time.Hour: 1 << 18} {
+		l := Limit{Count: most, Per: per, Algorithm: SlidingWindow}
+		if _, err := New(l); err != nil || maxSliding(per) != most {
+			t.Errorf("%v: %v, at most %d", l, err, maxSliding(per))
+		}
 	}
 	for _, text := range []string{"x=2000/1h fixed", "5/1s sliding"} {
 		l, err := ParseLimit(text)
