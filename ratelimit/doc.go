@@ -111,7 +111,7 @@
 // map does. A wake-up of a waiting goroutine costs the scheduler some microseconds: beyond some 70,000 waiters a second
 // on two cores they come through later than their moment, never earlier.
 //
-// An overridden key costs about 1 kB with one limit, a paused one about 50 bytes until the pause ends.
+// An overridden key costs about 500 bytes with one limit, a paused one about 50 bytes until the pause ends.
 // SetLimits and Clear are constant in the number of keys, but after 1,024 changes within the time to full, or where
 // the burst exceeds 2^59 units, the table is converted on the caller's goroutine, in some 10 ns a place.
 //

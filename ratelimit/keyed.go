@@ -81,7 +81,7 @@ func (k *Keyed[K]) SetLimits(limits ...Limit) error { return k.q.setLimits(limit
 
 // Override gives key limits of its own, as many as the table's; none: back to the table's. Used tokens stay used, at most
 // the new burst, and SetLimits passes the key over from then on. It is meant for some thousand keys: each costs about
-// 1 kB with one limit and 400 bytes more for each further one. A call under way at that instant can be charged to the bucket it found.
+// 500 bytes with one limit and 220 more for each further one. A call under way at that instant can be charged to the bucket it found.
 func (k *Keyed[K]) Override(key K, limits ...Limit) error { return k.q.override(k.hash(key), limits) }
 
 // Remove makes the bucket of key full again.

@@ -158,10 +158,10 @@ func TestOverrideUnderFireKeepsCounting(t *testing.T) {
 	}
 }
 
-// TestOverrideCostsWhatTheDocumentationSays: a kilobyte with one limit.
+// TestOverrideCostsWhatTheDocumentationSays.
 func TestOverrideCostsWhatTheDocumentationSays(t *testing.T) {
 	one := unsafe.Sizeof(pool{}) + unsafe.Sizeof(params{}) + unsafe.Sizeof(axis{}) + 8
-	if more := unsafe.Sizeof(axis{}) + 8; one > 1000 || more > 400 {
+	if more := unsafe.Sizeof(axis{}) + 8; one > 500 || more > 220 {
 		t.Errorf("%d bytes, and %d per further limit", one, more)
 	}
 	t.Log(one, unsafe.Sizeof(axis{}))
