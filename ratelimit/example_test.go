@@ -3,6 +3,7 @@ package ratelimit_test
 import (
 	"context"
 	"fmt"
+	"log"
 	"io"
 	"strings"
 	"time"
@@ -11,6 +12,18 @@ import (
 
 	"github.com/sysblocks/sysblocks/ratelimit"
 )
+
+func Example() {
+	perIP, err := ratelimit.NewKeyed[string](
+		[]ratelimit.Limit{ratelimit.PerSecond(10), ratelimit.PerHour(2000)},
+		ratelimit.Options{Capacity: 1 << 20}) // 36 MB, whatever the traffic
+	if err != nil {
+		log.Fatal(err)
+	}
+	d := perIP.Take("192.0.2.7", 1)
+	fmt.Println(d.OK, d.Remaining, d.Policy, d.Err())
+	// Output: true 9 10/1s <nil>
+}
 
 func ExampleNew() {
 	l, err := ratelimit.New(ratelimit.PerSecond(2), ratelimit.PerHour(2000))

@@ -88,14 +88,13 @@ func (q *pool) issue(h, n uint64, latest int64) (*ticket, error) {
 	for {
 		var r reading
 		e := q.elapsed()
-		verdict, pause := denied, q.pausedUntil(h, e)
-		if pause != 0 {
-			verdict = q.reach(h, n, e, pause, &r)
-		} else if verdict = q.charge(h, n, e, &r); verdict == granted {
-			return nil, nil
-		}
-		switch verdict {
-		case granted: // charged at once, for use after the pause
+		pause := q.pausedUntil(h, e)
+		switch q.chargeOrReach(h, n, e, pause, &r) {
+		case granted:
+			if pause == 0 {
+				return nil, nil
+			}
+			// Charged at once, for use after the pause.
 			t.end, t.at = r.s, pause
 			if pause > latest {
 				q.giveBack(h, n, q.n, e)
@@ -127,6 +126,14 @@ func (q *pool) issue(h, n uint64, latest int64) (*ticket, error) {
 			return t, nil
 		}
 	}
+}
+
+// chargeOrReach charges the bucket of h, or in a pause reads it.
+func (q *pool) chargeOrReach(h, n uint64, e, pause int64, r *reading) verdict {
+	if pause == 0 {
+		return q.charge(h, n, e, r)
+	}
+	return q.reach(h, n, e, pause, r)
 }
 
 // reach reads the bucket of h as it will be at the end of a pause. A key that has no place gets one, charged.

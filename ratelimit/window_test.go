@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"testing"
 	"testing/synctest"
@@ -46,9 +47,7 @@ func (m *windowModel) settle(at time.Time) {
 // fits reports whether n tokens are there: used + n ≤ Count, times Per to stay in integers.
 func (m *windowModel) fits(n int64, at time.Time) bool {
 	copied := &windowModel{m.l, map[int64]int64{}}
-	for k, v := range m.used {
-		copied.used[k] = v
-	}
+	maps.Copy(copied.used, m.used)
 	copied.settle(at)
 	k, into := m.window(at)
 	used := copied.used[k] * int64(m.l.Per)
@@ -91,16 +90,17 @@ func (m *windowModel) check(d Decision, n int64) error {
 	if d.OK != (n == 0 || m.fits(n, now)) {
 		return fmt.Errorf("take %d: %+v, used %v", n, d, m.used)
 	}
-	if d.OK {
+	switch {
+	case d.OK:
 		m.charge(n, now)
 		if want := m.most(now); d.Remaining != want || d.RetryAfter != 0 {
 			return fmt.Errorf("take %d: %+v, want %d remaining", n, d, want)
 		}
-	} else if n <= m.l.Count {
+	case n <= m.l.Count:
 		if !m.fits(n, now.Add(d.RetryAfter)) || m.fits(n, now.Add(d.RetryAfter-1)) {
 			return fmt.Errorf("take %d: RetryAfter %v is not tight, used %v", n, d.RetryAfter, m.used)
 		}
-	} else if d.RetryAfter != Never {
+	case d.RetryAfter != Never:
 		return fmt.Errorf("take %d: RetryAfter %v", n, d.RetryAfter)
 	}
 	if d.ResetAfter > 0 && m.fits(m.l.Count, now.Add(d.ResetAfter-1)) || !m.fits(m.l.Count, now.Add(d.ResetAfter)) {

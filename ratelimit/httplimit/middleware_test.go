@@ -382,3 +382,22 @@ type discard struct{ header http.Header }
 func (d discard) Header() http.Header       { return d.header }
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 func (discard) WriteHeader(int)             {}
+
+// A window shorter than a second is announced as one second.
+func TestPolicyWindowIsAtLeastASecond(t *testing.T) {
+	w := get(t, handler(t, ratelimit.Local(table(t, ratelimit.Per(5, time.Millisecond))), Options{}))
+	if got := w.Header().Get("RateLimit-Policy"); got != `"5/1ms";q=5;w=1` {
+		t.Errorf("%s", got)
+	}
+}
+
+// The limit in the headers is the Decision's, also between a change of limits and the next look at them.
+func TestLimitHeaderFollowsTheDecision(t *testing.T) {
+	limits := []ratelimit.Limit{{Name: "p", Count: 5, Per: time.Second}}
+	for _, limit := range []int64{5, 6} {
+		w := get(t, handler(t, fixedBackend{d: ratelimit.Decision{OK: true, Limit: limit, Policy: "p"}, limits: limits}, Options{}))
+		if got := w.Header().Get("X-RateLimit-Limit"); got != strconv.FormatInt(limit, 10) {
+			t.Errorf("%s, want %d", got, limit)
+		}
+	}
+}

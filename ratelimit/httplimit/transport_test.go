@@ -36,7 +36,7 @@ type unreadable struct{}
 func (unreadable) Read([]byte) (int, error) { panic("the body is the caller's") }
 func (unreadable) Close() error             { return nil }
 
-func send(tb testing.TB, t http.RoundTripper, ctx context.Context, body io.Reader) error {
+func send(ctx context.Context, tb testing.TB, t http.RoundTripper, body io.Reader) error {
 	tb.Helper()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://example.org/", body)
 	if err != nil {
@@ -64,7 +64,7 @@ func TestTransportSendsAtTheLimitersPace(t *testing.T) {
 		_, limiter := paced(t, ratelimit.PerSecond(1))
 		tr := NewTransport(b, limiter)
 		for range 3 {
-			if err := send(t, tr, t.Context(), nil); err != nil {
+			if err := send(t.Context(), t, tr, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -109,7 +109,7 @@ func TestTransportObeysTheServer(t *testing.T) {
 		} {
 			l, limiter := paced(t, ratelimit.PerSecond(1000))
 			b := &trip{status: c.status, header: c.header}
-			if err := send(t, NewTransport(b, limiter), t.Context(), nil); err != nil || len(b.at) != 1 {
+			if err := send(t.Context(), t, NewTransport(b, limiter), nil); err != nil || len(b.at) != 1 {
 				t.Errorf("%v: %v, sent %d times", c.header, err, len(b.at))
 			}
 			if d := l.Peek(1); d.RetryAfter != c.want {
@@ -135,7 +135,7 @@ func TestTransportThatMayNotSendClosesTheBody(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		body := &closer{Reader: strings.NewReader("x")}
-		if err := send(t, NewTransport(b, limiter), ctx, body); !errors.Is(err, ratelimit.ErrDeadline) || !body.closed || len(b.at) != 0 {
+		if err := send(ctx, t, NewTransport(b, limiter), body); !errors.Is(err, ratelimit.ErrDeadline) || !body.closed || len(b.at) != 0 {
 			t.Errorf("%v, closed %v, sent %d", err, body.closed, len(b.at))
 		}
 	})
@@ -144,13 +144,13 @@ func TestTransportThatMayNotSendClosesTheBody(t *testing.T) {
 func TestTransportPassesFailuresAndUnlimitedRequests(t *testing.T) {
 	b := &trip{err: io.ErrUnexpectedEOF}
 	_, limiter := paced(t, ratelimit.PerHour(1))
-	if err := send(t, NewTransport(b, limiter), t.Context(), nil); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if err := send(t.Context(), t, NewTransport(b, limiter), nil); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("%v", err)
 	}
 	b = &trip{status: 429, header: http.Header{"Retry-After": {"9"}}}
 	free := NewTransport(b, func(*http.Request) ratelimit.Limiter { return ratelimit.Limiter{} })
 	for range 3 {
-		if err := send(t, free, t.Context(), nil); err != nil {
+		if err := send(t.Context(), t, free, nil); err != nil {
 			t.Error(err)
 		}
 	}

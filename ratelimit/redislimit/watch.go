@@ -124,18 +124,18 @@ func (l *Limiter) late(s *shard, o *op) {
 	waited := o.waits
 	o.left = true // before its caller hears of it, who would use o again
 	s.finish(o, outcome{err: unavailable(errTimeout)})
-	switch call := o.call; {
-	case call == nil:
+	call := o.call
+	if call == nil {
 		if waited {
 			l.breaker.failed() // behind a call that does not return
 		}
-	default:
-		if !call.counted {
-			call.counted = true
-			l.breaker.failed()
-		}
-		if call.pending--; call.pending == 0 {
-			call.cancel(context.DeadlineExceeded)
-		}
+		return
+	}
+	if !call.counted {
+		call.counted = true
+		l.breaker.failed()
+	}
+	if call.pending--; call.pending == 0 {
+		call.cancel(context.DeadlineExceeded)
 	}
 }
