@@ -3,8 +3,8 @@ package ratelimit_test
 import (
 	"context"
 	"fmt"
-	"log"
 	"io"
+	"log"
 	"strings"
 	"time"
 

@@ -72,8 +72,9 @@ func (q *pool) arrive(t *ticket) (over bool, err error) {
 	if t.done || t.err != nil {
 		return true, t.err
 	}
-	q.schedule(t)
-	if left := t.at - q.elapsed(); left > 0 {
+	e := q.elapsed()
+	q.schedule(t, e)
+	if left := t.at - e; left > 0 {
 		t.timer.Reset(time.Duration(left))
 		return false, nil
 	}
@@ -172,9 +173,9 @@ func moment(p *params, end *[maxLimits]uint64) int64 {
 }
 
 // schedule computes the moment of t anew.
-func (q *pool) schedule(t *ticket) {
+func (q *pool) schedule(t *ticket, e int64) {
 	if !t.fixed {
-		t.at = max(moment(q.params.Load(), &t.end), q.pausedUntil(t.h, q.elapsed()))
+		t.at = max(moment(q.params.Load(), &t.end), q.pausedUntil(t.h, e))
 	}
 }
 
@@ -222,7 +223,7 @@ func (q *pool) moveUp(w *ticket, n uint64, e int64) {
 
 // rewind sets a waiter's timer to its present moment.
 func (q *pool) rewind(w *ticket, e int64) {
-	q.schedule(w)
+	q.schedule(w, e)
 	if w.timer != nil {
 		w.timer.Reset(time.Duration(max(0, w.at-e)))
 	}

@@ -401,3 +401,36 @@ func TestLimitHeaderFollowsTheDecision(t *testing.T) {
 		}
 	}
 }
+
+// counting counts how often it is asked for its limits.
+type counting struct {
+	fixedBackend
+	asked  *int
+	limits *[]ratelimit.Limit
+}
+
+func (c counting) Limits() []ratelimit.Limit {
+	*c.asked++
+	return *c.limits
+}
+
+// Limits that change under the name of before reach the header within a second, and are not asked for with each request.
+func TestChangedLimitsReachThePolicyWithinASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked, limits := 0, []ratelimit.Limit{{Name: "p", Count: 5, Per: time.Second}}
+		h := handler(t, counting{fixedBackend{d: ratelimit.Decision{OK: true, Limit: 5, Policy: "p"}}, &asked, &limits}, Options{})
+		get(t, h)
+		asked = 0
+		for range 10 {
+			get(t, h)
+		}
+		if asked != 0 {
+			t.Errorf("asked %d times within a second", asked)
+		}
+		limits = []ratelimit.Limit{{Name: "p", Count: 7, Per: time.Second}}
+		<-time.After(time.Second)
+		if got := get(t, h).Header().Get("RateLimit-Policy"); got != `"p";q=7;w=1` || asked != 1 {
+			t.Errorf("%s, asked %d times", got, asked)
+		}
+	})
+}

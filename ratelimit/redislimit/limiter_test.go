@@ -247,6 +247,33 @@ func TestTimeoutHoldsWhateverTheClientDoes(t *testing.T) {
 	})
 }
 
+// The context of a call ends when nobody waits for it any more, so that a client that honours it lets go.
+func TestCallEndsWhenNobodyWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		ended := make(chan error, 1)
+		s.before = func(ctx context.Context, _ []any) (any, error, bool) {
+			if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > 50*time.Millisecond {
+				t.Errorf("deadline in %v", time.Until(deadline))
+			}
+			<-ctx.Done()
+			ended <- ctx.Err()
+			return nil, ctx.Err(), true
+		}
+		l := mustNew(t, s, Options{Timeout: 50 * time.Millisecond}, quota(5))
+		start := time.Now()
+		if _, err := l.Take(t.Context(), "k", 1); !errors.Is(err, ErrUnavailable) {
+			t.Error(err)
+		}
+		if err := <-ended; !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 50*time.Millisecond {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		if late := time.Since(start); late < 40*time.Millisecond {
+			t.Errorf("gave up after %v of 50 ms", late)
+		}
+	})
+}
+
 func TestBreakerOpensAndProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
