@@ -247,6 +247,44 @@ func TestTimeoutHoldsWhateverTheClientDoes(t *testing.T) {
 	})
 }
 
+// A call that the client never returns from does not hold up the key for ever.
+func TestHungCallIsOvertaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		s.loaded = true
+		hang, calls := make(chan struct{}), 0
+		s.before = func(context.Context, []any) (any, error, bool) {
+			if calls++; calls == 1 {
+				<-hang
+				return nil, errors.New("connection lost"), true
+			}
+			return nil, nil, false
+		}
+		l := mustNew(t, s, Options{Timeout: 50 * time.Millisecond}, quota(5))
+		if _, err := l.Take(t.Context(), "k", 1); !errors.Is(err, ErrUnavailable) {
+			t.Error(err)
+		}
+		<-time.After(60 * time.Millisecond)
+		if d, err := l.Take(t.Context(), "k", 1); err != nil || d.Remaining != 4 {
+			t.Errorf("%+v, %v", d, err)
+		}
+		close(hang)
+		synctest.Wait()
+		if l.lines() > 0 {
+			t.Error("a line is left in memory")
+		}
+	})
+}
+
+// lines counts the keys that this node knows of.
+func (l *Limiter) lines() int {
+	n := 0
+	for i := range l.shards {
+		n += len(l.shards[i].lines)
+	}
+	return n
+}
+
 // The context of a call ends when nobody waits for it any more, so that a client that honours it lets go.
 func TestCallEndsWhenNobodyWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
