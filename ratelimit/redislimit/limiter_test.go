@@ -252,9 +252,9 @@ func TestHungCallIsOvertaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
 		s.loaded = true
-		hang, calls := make(chan struct{}), 0
+		hang, calls := make(chan struct{}), atomic.Int32{}
 		s.before = func(context.Context, []any) (any, error, bool) {
-			if calls++; calls == 1 {
+			if calls.Add(1) == 1 {
 				<-hang
 				return nil, errors.New("connection lost"), true
 			}
