@@ -407,3 +407,19 @@ func TestInsertLeavesAPlaceThatIsChargedMeanwhile(t *testing.T) {
 		t.Error("a place in use is taken for a new key")
 	}
 }
+
+// A reader whose place went to another key between look-up and reading looks again.
+func TestAPlaceThatChangedHandsIsNotRead(t *testing.T) {
+	k := mustKeyed[int](t, Options{Capacity: 100}, quota(10))
+	h := k.hash(1)
+	k.Take(1, 3)
+	var r reading
+	k.q.read(h, 0, &r)
+	if !r.found || !k.q.load(h, &r) {
+		t.Fatal("the key has no place")
+	}
+	k.q.words[r.at.fp].Store(h + 1)
+	if k.q.load(h, &r) {
+		t.Error("another key's state was taken for this one's")
+	}
+}

@@ -94,7 +94,7 @@ func (q *pool) holdUp(h uint64, e, until int64) {
 			if by == 0 {
 				break
 			}
-			if !q.words[r.at.st+i].CompareAndSwap(r.s[i], r.s[i]+by) {
+			if !q.words[r.at.st+i].CompareAndSwap(r.s[i], a.translate(r.s[i], true)+by) {
 				continue
 			}
 			for w := q.queue.first; w != nil; w = w.next {

@@ -151,3 +151,32 @@ func TestFullKeyIsChargedForAWaitThroughAPause(t *testing.T) {
 		}
 	})
 }
+
+// The state of a key that was charged under earlier limits moves on the line of the present ones.
+func TestPauseAfterAChangeOfLimitsHoldsUpWaiters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := mustKeyed[string](t, Options{}, PerSecond(1).WithBurst(2))
+		l := k.Key("a")
+		l.AllowN(2)
+		start := time.Now()
+		came := make(chan time.Duration, 1)
+		go func() {
+			if err := l.WaitN(t.Context(), 2); err != nil {
+				t.Error(err)
+			}
+			came <- time.Since(start)
+		}()
+		synctest.Wait()
+		if err := k.SetLimits(PerSecond(2).WithBurst(2)); err != nil {
+			t.Fatal(err)
+		}
+		l.Pause(10 * time.Second)
+		// What the bucket owed was cut to the burst; the waiter's place in the line was not.
+		if at := <-came; at < 10*time.Second || at > 11*time.Second {
+			t.Errorf("the waiter came at %v", at)
+		}
+		if d := l.Peek(0); d.Remaining > 2 || d.ResetAfter > 2*time.Second {
+			t.Errorf("%+v", d)
+		}
+	})
+}
