@@ -112,6 +112,7 @@ func TestWaitersComeThroughAfterThePauseAtTheRate(t *testing.T) {
 					l.Pause(10 * time.Second)
 				}
 				<-time.After(time.Minute)
+				synctest.Wait()
 				want := []time.Duration{10, 10, 11, 12, 13}
 				for i := range want {
 					want[i] *= time.Second

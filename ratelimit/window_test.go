@@ -236,6 +236,7 @@ func TestWaitersOfWindowsComeInOrderAtTheirMoment(t *testing.T) {
 					synctest.Wait()
 				}
 				<-time.After(time.Minute)
+				synctest.Wait()
 				want := []time.Duration{0, 0, time.Second, time.Second, 2 * time.Second}
 				if algorithm == SlidingWindow { // the second window's share: 2 tokens weigh 1 after half of it
 					want = []time.Duration{0, 0, 1500 * time.Millisecond, 2 * time.Second, 2500 * time.Millisecond}
