@@ -46,6 +46,10 @@ type axis struct {
 	inverse float64
 	limit   Limit
 	name    string
+	window
+	sliding bool
+	// odd axes, of Unlimited and of a SlidingWindow, are not for the short cuts.
+	odd bool
 }
 
 // earlier is the axis that an axis replaced at time at. States at or below the axis' floor are read through it.
@@ -55,16 +59,21 @@ type earlier struct {
 }
 
 // newAxis chooses the unit. If Count/Per in lowest terms is c tokens per u nanoseconds with a small c, a token is u
-// units and every nanosecond refills c: nothing is ever rounded. Otherwise a token is a power of two of units.
-func newAxis(l Limit, t0 int64, floor uint64) axis {
+// units and every nanosecond refills c: nothing is ever rounded. Otherwise a token is a power of two of units. epoch is
+// the wall clock at the pool's start, for windows.
+func newAxis(l Limit, t0 int64, floor uint64, epoch int64) axis {
 	a := axis{
 		base: floor + markers, t0: t0, floor: floor, limit: l, name: l.policy(),
 		shift: 64, token: 1, tokens: uint64(l.burst()),
 	}
+	a.odd = l.unlimited() || l.Algorithm == SlidingWindow
 	switch {
 	case l.unlimited():
 		a.token, a.tick, a.c, a.m, a.shift = 0, 1, 1, 1<<63, 63
 		a.burst, a.inverse = maxUnits, 0
+		return a
+	case l.Algorithm != TokenBucket:
+		a.newWindow(l, epoch)
 		return a
 	case l.Count == 0:
 		// Fractions of a token only come from limits before; keep them as well as they fit.
@@ -136,6 +145,9 @@ func (a *axis) at(e int64) uint64 {
 	if a.shift <= 64 {
 		return a.base + (hi<<(64-a.shift) | lo>>a.shift)
 	}
+	if a.shift == windowed {
+		return a.atWindow(e)
+	}
 	return a.base + hi>>(a.shift-64)
 }
 
@@ -143,6 +155,9 @@ func (a *axis) at(e int64) uint64 {
 func (a *axis) when(target uint64) int64 {
 	if target <= a.base {
 		return a.t0
+	}
+	if a.shift == windowed {
+		return a.whenWindow(target)
 	}
 	if a.m == 0 {
 		return math.MaxInt64
@@ -175,6 +190,9 @@ func (a *axis) used(s, v uint64) uint64 {
 	if s > v {
 		return s - v
 	}
+	if a.sliding {
+		return a.slidingUsed(s, v)
+	}
 	if s > a.floor || s == 0 {
 		return 0
 	}
@@ -184,10 +202,7 @@ func (a *axis) used(s, v uint64) uint64 {
 // usedEarlier is used for a state written under earlier limits: what was used when they ended stays used, at most the
 // burst; tickets of waiters (clamp false) keep their place even beyond it.
 func (a *axis) usedEarlier(s, v uint64, clamp bool) uint64 {
-	if to := a.translate(s, clamp); to > v {
-		return to - v
-	}
-	return 0
+	return a.used(a.translate(s, clamp), v)
 }
 
 // translate returns the state on this axis that means what s meant on the axis on which it was written.
@@ -200,13 +215,21 @@ func (a *axis) translate(s uint64, clamp bool) uint64 {
 	}
 	old := &a.prev.axis
 	v := old.at(a.prev.at)
-	to := old.translate(s, clamp)
-	if to <= v || old.token == 0 {
+	used := old.used(old.translate(s, clamp), v)
+	if used == 0 || old.token == 0 {
 		return a.base
 	}
-	used := scale(to-v, a.token, old.token)
+	used = scale(used, a.token, old.token)
 	if clamp && used > a.burst || used > maxUnits<<1 {
 		used = a.burst
+	}
+	return a.owing(used)
+}
+
+// owing returns the state that owes used units when the axis begins.
+func (a *axis) owing(used uint64) uint64 {
+	if a.sliding {
+		return a.pack(counters{now: (used + slideUnits - 1) / slideUnits})
 	}
 	return a.base + used
 }
@@ -242,6 +265,9 @@ func (a *axis) charged(s, v, cost uint64) uint64 {
 	if s > v {
 		return s + cost
 	}
+	if a.sliding {
+		return a.slidingCharged(s, v, cost)
+	}
 	if used := a.used(s, v); used > 0 {
 		return v + used + cost
 	}
@@ -250,6 +276,9 @@ func (a *axis) charged(s, v, cost uint64) uint64 {
 
 // returned returns the state after giving cost back, never above full.
 func (a *axis) returned(s, v, cost uint64) uint64 {
+	if a.sliding {
+		return a.slidingReturned(s, v, cost)
+	}
 	if used := a.used(s, v); used > cost {
 		return v + used - cost
 	}
@@ -272,6 +301,55 @@ func (a *axis) remaining(used uint64) int64 {
 	return int64(min((a.burst+a.up-used)/a.token, a.tokens))
 }
 
+// owed returns the state after charging cost whether it is there or not, at most two bursts deep.
+func (a *axis) owed(s, v, cost uint64) uint64 {
+	if !a.sliding {
+		return min(v+a.up+2*a.burst, a.charged(s, v, cost))
+	}
+	c, _ := a.roll(a.unpack(s), v)
+	c.now = max(c.now, min(c.now+(cost+slideUnits-1)/slideUnits, 2*a.count))
+	return a.pack(c)
+}
+
+// lowered returns a ticket's state without cost of what was charged before it.
+func (a *axis) lowered(end, cost uint64) uint64 {
+	if a.sliding {
+		return a.pack(a.unpack(end).less(cost / slideUnits))
+	}
+	return end - min(end, cost)
+}
+
+// due returns the first time at which a ticket's state is within the burst.
+func (a *axis) due(end uint64) int64 {
+	switch {
+	case a.sliding:
+		return a.slidingReach(end, a.burst)
+	case a.token > 0 && end > a.base+a.burst:
+		return a.when(end - a.burst)
+	}
+	return 0
+}
+
+// top is above every state that a call can write that read this axis before time e.
+func (a *axis) top(e int64) uint64 {
+	if a.sliding {
+		return a.slidingTop(e)
+	}
+	return a.at(e) + 2*a.burst + raceRoom + a.count
+}
+
+// wait returns the time from e until state s, of which used units are used up, has come down to at most left.
+func (a *axis) wait(s, used, left uint64, e int64) time.Duration {
+	if !a.sliding || used <= left {
+		return a.until(used, left, e)
+	}
+	at := a.slidingReach(s, left)
+	if at == math.MaxInt64 {
+		return Never
+	}
+	return time.Duration(max(1, at-max(e, a.t0)))
+}
+
 // until returns the time from e until used has fallen to at most left.
 func (a *axis) until(used, left uint64, e int64) time.Duration {
 	if used <= left {
@@ -292,5 +370,8 @@ func (a *axis) until(used, left uint64, e int64) time.Duration {
 
 // settled reports whether every state written before this axis is full again at e.
 func (a *axis) settled(e int64) bool {
+	if a.sliding {
+		return a.prev == nil || uint64(max(e, a.t0)-a.origin) >= 3*a.per
+	}
 	return a.prev == nil || a.tick > 0 || a.at(e) >= a.base+a.burst
 }

@@ -45,6 +45,14 @@
 // A waiter's cost is added to s at once: its ticket. So nobody overtakes it, however small the other's cost, and its
 // moment is known to the nanosecond when it goes to sleep.
 //
+// A FixedWindow is the same line with a clock that stands still within a window and then makes a step of Count. A
+// SlidingWindow packs the window's number and two counters into the word instead:
+//
+//	| number of the window | tokens of the window before | tokens of this window |
+//
+// A pause, and limits that Override gave one key, stand beside the table behind one pointer, which is nil until the
+// first of them: the other keys pay for that look.
+//
 // # Choosing
 //
 //	what must hold                          take                                  admitted in one Per at most
@@ -53,14 +61,20 @@
 //	a strict "at most n in any window"      Rolling(100, time.Minute, 20)         100
 //	a quota that never refills              Limit{Per: time.Hour, Burst: 500}     500, ever
 //	two horizons                            PerSecond(10) and PerHour(2000)       both
+//	everything back at one known moment     Limit{2000, Hour, FixedWindow}        4000: twice the Count
+//	even on average, without a reserve      Limit{2000, Hour, SlidingWindow}      4000 at worst, 2000 if even
 //	a fleet                                 redislimit                            as above
 //
 // Burst: a bucket admits at most Burst + Count·T/Per in any time T. For "at most N in any window W" choose Rolling: it
 // takes Count = N - Burst. With N = 2000 an hour and a burst of 200, Count is 1800: a client may send 200 at once, then
 // one every 2 s. Plain PerHour(2000) admits 2000 at once and 4000 within the hour that starts there.
 //
-// Fixed windows (a counter per clock hour) admit twice the Count around an edge: 2000 at 12:59:59 and 2000 at 13:00:00.
-// Sliding windows of two weighted counters are right on average only. Rolling bounds every window, at no cost.
+// A FixedWindow admits twice the Count around an edge: 2000 at 12:59:59 and 2000 at 13:00:00. It is the one to announce:
+// each request takes one off the remainder, and all of it returns at one moment. A SlidingWindow weighs the window before
+// by the share of it that is less than Per ago, as if its requests had come evenly: 80 in the last minute count as 60
+// after a quarter of this one. If they came at its end, nearly twice the Count falls into one Per. Rolling bounds every
+// window, at no cost; prefer it where nobody asks for windows. Windows start at multiples of Per since 1970, by the wall
+// clock as it was in New.
 //
 // Capacity: the number of keys that are in use at one time, which is the rate of distinct keys times the time to full.
 // 500 new clients a second under PerMinute(60), each using 10 tokens: a bucket is full again after 10 s, 5,000 in use.
@@ -86,10 +100,18 @@
 //
 // A bucket made by New is 8 bytes a limit and a few hundred for the handle. A table takes (8 + 8·limits)/0.7 bytes per
 // key of Capacity, 23 for one limit, at once and for good; it holds no pointers, so the collector does not scan it.
-// 65,536 keys, the default, are 1.5 MB.
+// 65,536 keys, the default, are 1.5 MB. What was given to a table is given for good, used or not.
 //
 // Allow is one reading of the clock and about 10 ns; nothing on the way of Allow, Take, Peek, TakeUpTo, Charge, Key and
 // TakeAll allocates. Several limits cost one atomic step each. A new key takes one of 256 locks. Len walks the table.
+//
+// The clock is the floor: a reading costs 20 to 35 ns, two thirds of an Allow, and every peer pays it too, so an Allow
+// that cost nothing else would be three to four times as fast as x/time/rate, no more. With a million keys the floor is
+// memory: a key's place is one or two cache lines anywhere in 23 MB, so a hit waits for main memory once or twice, as a
+// map does. A wake-up of a waiting goroutine costs the scheduler some microseconds: beyond some 70,000 waiters a second
+// on two cores they come through later than their moment, never earlier.
+//
+// An overridden key costs about 500 bytes with one limit, a paused one about 50 bytes until the pause ends.
 // SetLimits and Clear are constant in the number of keys, but after 1,024 changes within the time to full, or where
 // the burst exceeds 2^59 units, the table is converted on the caller's goroutine, in some 10 ns a place.
 //
@@ -103,6 +125,10 @@
 // them is forgotten, so junk keys that owe a token each push out one another and not an abuser who owes more;
 // Options.DenyNew refuses the new key instead. An eviction can admit one burst too much, no more. If such a race falls
 // together with an eviction, one charge can go to the key that took the place.
+//
+// A SlidingWindow counts at most 4,096 per second, 32,768 per minute or 262,144 per hour: two counters and 18 years of
+// windows must fit into one word. Those who wait for it can queue for about three windows ahead; then they get
+// ErrDeadline.
 //
 // On a handle from Keyed.Key the waiters that are asleep keep their moment when one ahead of them gives up.
 //

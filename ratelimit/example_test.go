@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"strings"
 	"time"
 
@@ -11,6 +12,18 @@ import (
 
 	"github.com/sysblocks/sysblocks/ratelimit"
 )
+
+func Example() {
+	perIP, err := ratelimit.NewKeyed[string](
+		[]ratelimit.Limit{ratelimit.PerSecond(10), ratelimit.PerHour(2000)},
+		ratelimit.Options{Capacity: 1 << 20}) // 36 MB, whatever the traffic
+	if err != nil {
+		log.Fatal(err)
+	}
+	d := perIP.Take("192.0.2.7", 1)
+	fmt.Println(d.OK, d.Remaining, d.Policy, d.Err())
+	// Output: true 9 10/1s <nil>
+}
 
 func ExampleNew() {
 	l, err := ratelimit.New(ratelimit.PerSecond(2), ratelimit.PerHour(2000))
@@ -186,4 +199,55 @@ func ExampleNewReader() {
 	text, err := io.ReadAll(ratelimit.NewReader(context.Background(), strings.NewReader("a download"), l))
 	fmt.Println(string(text), err)
 	// Output: a download <nil>
+}
+
+// A window returns all of it at one moment, a bucket bit by bit.
+func ExampleAlgorithm() {
+	window, err := ratelimit.New(ratelimit.Limit{Count: 3, Per: 100 * 24 * time.Hour, Algorithm: ratelimit.FixedWindow})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for range 4 {
+		d := window.Take(1)
+		fmt.Println(d.OK, d.Remaining, d.Policy)
+	}
+	// Output:
+	// true 2 3/2400h fixed
+	// true 1 3/2400h fixed
+	// true 0 3/2400h fixed
+	// false 0 3/2400h fixed
+}
+
+// A customer who pays for more.
+func ExampleKeyed_Override() {
+	perUser, err := ratelimit.NewKeyed[string]([]ratelimit.Limit{ratelimit.PerHour(2)}, ratelimit.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	perUser.Take("ann", 2)
+	fmt.Println(perUser.Allow("ann"))
+	if err := perUser.Override("ann", ratelimit.PerHour(1000)); err != nil {
+		fmt.Println(err)
+		return
+	}
+	d := perUser.Take("ann", 1)
+	fmt.Println(d.OK, d.Remaining) // what was used stays used
+	// Output:
+	// false
+	// true 997
+}
+
+// A server said Retry-After.
+func ExampleLimiter_Pause() {
+	calls, err := ratelimit.New(ratelimit.PerSecond(10))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	calls.Pause(time.Hour)
+	d := calls.Take(1)
+	fmt.Println(d.OK, d.Remaining, d.RetryAfter.Round(time.Minute))
+	// Output: false 10 1h0m0s
 }

@@ -370,3 +370,56 @@ func TestHotPathsAllocateNothing(t *testing.T) {
 		}
 	}
 }
+
+// Two callers that both found no place: the second must find the first one's under the lock.
+func TestInsertLooksAgainUnderTheLock(t *testing.T) {
+	k := mustKeyed[int](t, Options{Capacity: 100}, quota(10))
+	h := k.hash(1)
+	var first, second reading
+	k.q.read(h, 0, &first)
+	k.q.read(h, 0, &second)
+	if v, done := k.q.insert(h, 3, 0, &first); v != granted || !done {
+		t.Fatal(v, done)
+	}
+	if _, done := k.q.insert(h, 3, 0, &second); done {
+		t.Error("a second place for one key")
+	}
+	if s := k.Stats(); s.Inserts != 1 || k.Len() != 1 {
+		t.Errorf("%+v, %d in use", s, k.Len())
+	}
+}
+
+// A place whose second limit is in use is in use, also when it looked full before it was taken.
+func TestInsertLeavesAPlaceThatIsChargedMeanwhile(t *testing.T) {
+	k := mustKeyed[int](t, Options{Capacity: 1}, quota(10), Limit{Per: time.Hour, Burst: 20})
+	h := k.hash(1)
+	var r reading
+	k.q.read(h, 0, &r)
+	at, s, used := k.q.victim(h, &r)
+	if used != 0 || s&mark != 0 {
+		t.Fatal(s, used)
+	}
+	// A charge is under way there: its first word counts as full already, its second is still owed.
+	a := &r.p.axes[1]
+	k.q.words[at.st+1].Store(a.charged(0, a.at(0), a.cost(5)))
+	k.q.words[at.st].Store(r.p.axes[0].full())
+	if other, _, _ := k.q.victim(h, &r); other == at {
+		t.Error("a place in use is taken for a new key")
+	}
+}
+
+// A reader whose place went to another key between look-up and reading looks again.
+func TestAPlaceThatChangedHandsIsNotRead(t *testing.T) {
+	k := mustKeyed[int](t, Options{Capacity: 100}, quota(10))
+	h := k.hash(1)
+	k.Take(1, 3)
+	var r reading
+	k.q.read(h, 0, &r)
+	if !r.found || !k.q.load(h, &r) {
+		t.Fatal("the key has no place")
+	}
+	k.q.words[r.at.fp].Store(h + 1)
+	if k.q.load(h, &r) {
+		t.Error("another key's state was taken for this one's")
+	}
+}

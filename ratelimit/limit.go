@@ -26,8 +26,10 @@ type Limit struct {
 	Count int64
 	// Per is the time in which Count tokens come back, evenly spread. It must be positive.
 	Per time.Duration
-	// Burst is how many tokens the bucket holds, below 1<<61. 0: Count.
+	// Burst is how many tokens the bucket holds, below 1<<61. 0: Count. A window holds its Count, nothing else.
 	Burst int64
+	// Algorithm is how tokens come back. Zero: TokenBucket, evenly.
+	Algorithm Algorithm
 }
 
 // Per returns the limit of n tokens per d, with a burst of n.
@@ -163,6 +165,9 @@ func (l Limit) check() error {
 	case l.Burst < 0:
 		return fmt.Errorf("%w: Limit.Burst %d, must not be negative", ErrInvalid, l.Burst)
 	case l.unlimited():
+		if l.Algorithm != TokenBucket {
+			return fmt.Errorf("%w: Limit.Algorithm %d of an unlimited Limit, must be TokenBucket", ErrInvalid, l.Algorithm)
+		}
 		return nil
 	case l.Count == 0 && l.Burst == 0:
 		return fmt.Errorf("%w: Limit.Count and Limit.Burst are both 0, which would admit nothing", ErrInvalid)
@@ -172,6 +177,27 @@ func (l Limit) check() error {
 	hi, lo := bits.Mul64(uint64(l.Per), maxPerNs)
 	if hi == 0 && uint64(l.Count) > lo {
 		return fmt.Errorf("%w: Limit.Count %d per %v, must be at most 1e10 per second", ErrInvalid, l.Count, l.Per)
+	}
+	return l.checkWindow()
+}
+
+// checkWindow checks what windows ask for beyond a bucket.
+func (l Limit) checkWindow() error {
+	most := maxWindow
+	switch l.Algorithm {
+	case TokenBucket:
+		return nil
+	case FixedWindow:
+	case SlidingWindow:
+		most = maxSliding(l.Per)
+	default:
+		return fmt.Errorf("%w: Limit.Algorithm %d, must be at most %d", ErrInvalid, l.Algorithm, SlidingWindow)
+	}
+	if l.Count == 0 || l.Count > most {
+		return fmt.Errorf("%w: Limit.Count %d of a window of %v, must be 1 to %d", ErrInvalid, l.Count, l.Per, most)
+	}
+	if l.burst() != l.Count {
+		return fmt.Errorf("%w: Limit.Burst %d of a window, must be its Count %d or 0", ErrInvalid, l.Burst, l.Count)
 	}
 	return nil
 }

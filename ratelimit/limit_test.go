@@ -180,7 +180,7 @@ func TestClockNeverRunsAheadOfTheRate(t *testing.T) {
 		if l.check() != nil {
 			continue
 		}
-		a := newAxis(l, 0, 0)
+		a := newAxis(l, 0, 0, time.Now().UnixNano())
 		e := rand.Int64N(1 << (20 + rand.IntN(36)))
 		want := new(big.Rat).SetFrac64(l.Count, int64(l.Per))
 		want.Mul(want, num(e)).Mul(want, new(big.Rat).SetInt(new(big.Int).SetUint64(a.token)))

@@ -35,9 +35,15 @@ func (l Limiter) AllowN(n int) bool {
 		return n == 0
 	}
 	e := l.q.elapsed()
+	if l.q.aside.Load() != nil {
+		if l = l.bucket(); l.q.pausedUntil(l.h, e) != 0 {
+			return false
+		}
+	}
 	if l.q.n == 1 {
-		_, _, v := l.q.charge1(l.h, uint64(n), e)
-		return v == granted
+		if _, _, v := l.q.charge1(l.h, uint64(n), e); v != uneven {
+			return v == granted
+		}
 	}
 	var r reading
 	return l.q.charge(l.h, uint64(n), e, &r) == granted
@@ -47,14 +53,22 @@ func (l Limiter) AllowN(n int) bool {
 // Decision; n < 0, and n above the burst, are denied with RetryAfter Never.
 func (l Limiter) Take(n int) Decision {
 	e := l.q.elapsed()
+	if l.q.aside.Load() != nil {
+		if l = l.bucket(); l.q.pausedUntil(l.h, e) != 0 {
+			return l.peek(n, e)
+		}
+	}
 	if n > 0 && l.q.n == 1 {
-		if p, used, v := l.q.charge1(l.h, uint64(n), e); v != refused {
+		p, used, v := l.q.charge1(l.h, uint64(n), e)
+		if v < refused {
 			a := &p.axes[0]
 			remaining, retry, reset := a.figures(uint64(n), used, e, v)
 			return Decision{v == granted, int64(a.tokens), remaining, retry, reset, a.name}
 		}
-		if d := l.peek(n, e); !d.OK { // refused: no place for a new key
-			return d
+		if v == refused {
+			if d := l.peek(n, e); !d.OK { // no place for a new key
+				return d
+			}
 		}
 	}
 	if n <= 0 {
@@ -65,14 +79,63 @@ func (l Limiter) Take(n int) Decision {
 
 // take is Take for any number of limits.
 func (l Limiter) take(n uint64, e int64) Decision {
+	if d, ok := l.q.takeFew(l.h, n, e); ok {
+		return d
+	}
 	var r reading
 	v := l.q.charge(l.h, n, e, &r)
 	return r.decision(n, v)
 }
 
+// fewLimits is how many limits are charged by the short way.
+const fewLimits = 4
+
+// takeFew is the short way of charge and decision: a few limits, all of them with enough. It reports false, and has
+// charged nothing, in any other case, a race among them.
+func (q *pool) takeFew(h, n uint64, e int64) (d Decision, ok bool) {
+	p := q.params.Load()
+	at, found := q.find(h)
+	if !found || q.n > fewLimits || p.odd {
+		return d, false
+	}
+	words := q.words[at.st : at.st+q.n]
+	var s, to, used [fewLimits]uint64
+	for i := range words {
+		a := &p.axes[i]
+		s[i] = words[i].Load()
+		if s[i]&mark != 0 || !q.holds(at, h) || n > a.tokens {
+			return d, false
+		}
+		v, cost := a.at(e), n*a.token
+		if a.used(s[i], v)+cost > a.burst {
+			return d, false
+		}
+		to[i] = a.charged(s[i], v, cost)
+		used[i] = to[i] - v
+	}
+	if q.params.Load() != p {
+		return d, false
+	}
+	best, left := 0, int64(math.MaxInt64)
+	for i := range words {
+		if !words[i].CompareAndSwap(s[i], to[i]) {
+			q.giveBack(h, n, i, e)
+			return d, false
+		}
+		if rem := p.axes[i].remaining(used[i]); rem < left {
+			best, left = i, rem
+		}
+	}
+	a := &p.axes[best]
+	return Decision{true, int64(a.tokens), left, 0, a.until(used[best], 0, e), a.name}, true
+}
+
 // Peek returns what Take(n) would answer, and charges nothing.
 func (l Limiter) Peek(n int) Decision {
 	e := l.q.elapsed()
+	if l.q.aside.Load() != nil {
+		return l.bucket().peek(n, e)
+	}
 	if n > 0 && l.q.n == 1 {
 		if p, used, v, ok := l.q.peek1(l.h, uint64(n), e); ok {
 			a := &p.axes[0]
@@ -83,7 +146,16 @@ func (l Limiter) Peek(n int) Decision {
 	return l.peek(n, e)
 }
 
+// peek is Peek for any number of limits, during a pause too.
 func (l Limiter) peek(n int, e int64) Decision {
+	d := l.look(n, e)
+	if until := l.q.pausedUntil(l.h, e); until != 0 && n > 0 {
+		return l.paused(d, e, time.Duration(until-e))
+	}
+	return d
+}
+
+func (l Limiter) look(n int, e int64) Decision {
 	var r reading
 	l.q.read(l.h, e, &r)
 	switch {
@@ -110,6 +182,9 @@ func (l Limiter) peek(n int, e int64) Decision {
 // is charged to every limit.
 func (l Limiter) TakeUpTo(n int) int {
 	e := l.q.elapsed()
+	if l = l.bucket(); l.q.pausedUntil(l.h, e) != 0 {
+		return 0
+	}
 	var r reading
 	for n > 0 {
 		l.q.read(l.h, e, &r)
@@ -143,6 +218,7 @@ func (r *reading) whole(n int) int {
 // deep, so that a bad estimate does not lock a key out for hours; n < 0 gives tokens back, never above full.
 // Any n is legal.
 func (l Limiter) Charge(n int) {
+	l = l.bucket()
 	switch {
 	case n > 0:
 		l.q.owe(l.h, uint64(n), l.q.elapsed())
@@ -155,10 +231,13 @@ func (l Limiter) Charge(n int) {
 func magnitude(n int) uint64 { return uint64(-(n + 1)) + 1 }
 
 // Clear makes the bucket full again.
-func (l Limiter) Clear() { l.q.clear(l.h) }
+func (l Limiter) Clear() {
+	l = l.bucket()
+	l.q.clear(l.h)
+}
 
 // Limits returns the limits in force.
-func (l Limiter) Limits() []Limit { return l.q.limits() }
+func (l Limiter) Limits() []Limit { return l.bucket().q.limits() }
 
 // SetLimits replaces the limits by as many others. Used tokens stay used, at most the new burst: a full bucket stays
 // full, one that owed 7 tokens owes 7. Waiters of a Limiter made by New are re-timed at once. On a Limiter from
@@ -171,8 +250,11 @@ func (q *pool) charge1(h, n uint64, e int64) (*params, uint64, verdict) {
 	for {
 		p := q.params.Load()
 		a := &p.axes[0]
-		if a.token == 0 {
-			return p, 0, granted
+		if a.odd {
+			if a.token == 0 {
+				return p, 0, granted
+			}
+			return p, 0, uneven
 		}
 		if n > a.tokens {
 			break
@@ -216,7 +298,7 @@ func (q *pool) peek1(h, n uint64, e int64) (p *params, used uint64, v verdict, o
 	p = q.params.Load()
 	a := &p.axes[0]
 	at, found := q.find(h)
-	if !found || n > a.tokens || p.free {
+	if !found || n > a.tokens || a.odd {
 		return p, 0, denied, false
 	}
 	s := q.words[at.st].Load()
@@ -267,6 +349,7 @@ func (l Limiter) WaitN(ctx context.Context, n int) error {
 	if l.AllowN(n) {
 		return nil
 	}
+	l = l.bucket()
 	return l.q.wait(ctx, l.h, uint64(n))
 }
 
@@ -279,5 +362,6 @@ func (l Limiter) Reserve(n int, maxWait time.Duration) (Reservation, bool) {
 	if l.AllowN(n) {
 		return Reservation{}, true
 	}
+	l = l.bucket()
 	return l.q.reserve(l.h, uint64(n), maxWait)
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// String returns l as ParseLimit reads it: "[name=]count/per[ burst n]", or "unlimited".
+// String returns l as ParseLimit reads it: "[name=]count/per[ burst n][ fixed| sliding]", or "unlimited".
 func (l Limit) String() string {
 	var b strings.Builder
 	if l.Name != "" {
@@ -24,6 +24,13 @@ func (l Limit) String() string {
 	if l.Burst != 0 && l.Burst != l.Count {
 		b.WriteString(" burst ")
 		b.WriteString(strconv.FormatInt(l.Burst, 10))
+	}
+	switch l.Algorithm {
+	case TokenBucket:
+	case FixedWindow:
+		b.WriteString(fixedSuffix)
+	case SlidingWindow:
+		b.WriteString(slidingSuffix)
 	}
 	return b.String()
 }
@@ -62,8 +69,14 @@ func (l *Limit) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// What a window's text ends with.
+const (
+	fixedSuffix   = " fixed"
+	slidingSuffix = " sliding"
+)
+
 // ParseLimit reads "2000/1h", "10/s burst 20", "login=5/1m" or "unlimited": an optional name, the count, the time as a
-// Go duration or as s, m or h alone, and an optional burst. What it returns is valid; anything else, signs and trailing
+// Go duration or as s, m or h alone, an optional burst, and "fixed" or "sliding" for a window. What it returns is valid; anything else, signs and trailing
 // characters included, is an ErrInvalid. A burst equal to the count reads back as 0, which means the same.
 func ParseLimit(s string) (Limit, error) {
 	bad := func(what string) (Limit, error) {
@@ -81,6 +94,11 @@ func ParseLimit(s string) (Limit, error) {
 		u := Unlimited()
 		u.Name = l.Name
 		return u, nil
+	}
+	if rest, ok := strings.CutSuffix(text, fixedSuffix); ok {
+		l.Algorithm, text = FixedWindow, rest
+	} else if rest, ok := strings.CutSuffix(text, slidingSuffix); ok {
+		l.Algorithm, text = SlidingWindow, rest
 	}
 	text, burst, withBurst := strings.Cut(text, " burst ")
 	count, per, found := strings.Cut(text, "/")

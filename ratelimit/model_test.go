@@ -34,7 +34,7 @@ func (m *model) measure(rounded int64) {
 	old := m.eps
 	m.eps = nil
 	for i, l := range m.limits {
-		a := newAxis(l, 0, 0)
+		a := newAxis(l, 0, 0, time.Now().UnixNano())
 		if a.token == 0 {
 			m.slack[i] = new(big.Rat)
 			m.eps = append(m.eps, m.slack[i])

@@ -15,6 +15,7 @@ type params struct {
 	axes  []axis
 	chain int  // earlier generations that states are still read through
 	free  bool // every limit is Unlimited
+	odd   bool // one of the axes is
 }
 
 // pool is the storage behind Limiters: one bucket, or a table of them, and the limits they share.
@@ -27,23 +28,25 @@ type pool struct {
 	n     int    // state words per bucket: the number of limits
 	table *table // nil for a single bucket
 	queue queue
+	aside atomic.Pointer[aside] // published by the first Pause or Override, read by every call
 }
 
 func newPool(limits []Limit) *pool {
 	q := &pool{start: time.Now(), n: len(limits)}
-	q.params.Store(newParams(limits, 0, nil))
+	q.params.Store(q.newParams(limits, 0, nil))
 	return q
 }
 
-func newParams(limits []Limit, e int64, floors []uint64) *params {
+func (q *pool) newParams(limits []Limit, e int64, floors []uint64) *params {
 	p := &params{axes: make([]axis, len(limits)), free: true}
 	for i, l := range limits {
 		var floor uint64
 		if floors != nil {
 			floor = floors[i]
 		}
-		p.axes[i] = newAxis(l, e, floor)
+		p.axes[i] = newAxis(l, e, floor, q.start.UnixNano())
 		p.free = p.free && l.unlimited()
+		p.odd = p.odd || p.axes[i].odd
 	}
 	return p
 }
@@ -130,7 +133,8 @@ func (r *reading) fits(n uint64) bool {
 func (r *reading) count(n uint64) {
 	for i := range r.p.axes {
 		a := &r.p.axes[i]
-		r.used[i] = a.charged(r.s[i], r.v[i], a.cost(n)) - r.v[i]
+		r.s[i] = a.charged(r.s[i], r.v[i], a.cost(n))
+		r.used[i] = a.used(r.s[i], r.v[i])
 	}
 }
 
@@ -141,6 +145,7 @@ const (
 	granted verdict = iota
 	denied
 	refused // the table has no place for a new key
+	uneven  // nothing was decided: only charge can
 )
 
 // charge takes n ≥ 1 tokens from every limit or from none. r is what it saw: after the charge, or before the denial.
@@ -189,7 +194,7 @@ func (q *pool) commit(h, n uint64, r *reading) outcome {
 		for {
 			to := a.charged(r.s[i], r.v[i], a.cost(n))
 			if w.CompareAndSwap(r.s[i], to) {
-				r.used[i] = to - r.v[i]
+				r.s[i], r.used[i] = to, a.used(to, r.v[i])
 				break
 			}
 			if i == 0 {
@@ -246,7 +251,7 @@ func (q *pool) owe(h, n uint64, e int64) {
 				return
 			}
 			a := &r.p.axes[i]
-			to := min(r.v[i]+a.up+2*a.burst, a.charged(r.s[i], r.v[i], a.units(n)))
+			to := a.owed(r.s[i], r.v[i], a.units(n))
 			if to <= r.s[i] || q.words[r.at.st+i].CompareAndSwap(r.s[i], to) {
 				break
 			}
@@ -289,7 +294,7 @@ func (r *reading) decision(n uint64, v verdict) Decision {
 	case refused:
 		a := &r.p.axes[0]
 		return Decision{Limit: int64(a.tokens), RetryAfter: r.wait, ResetAfter: r.wait, Policy: a.name}
-	case denied:
+	case denied, uneven:
 	}
 	d := Decision{RetryAfter: -1}
 	for i := range r.p.axes {
@@ -299,12 +304,12 @@ func (r *reading) decision(n uint64, v verdict) Decision {
 			if a.token == 0 || r.used[i]+a.cost(n) <= a.burst {
 				continue
 			}
-			retry = a.until(r.used[i], a.burst-a.cost(n), r.e)
+			retry = a.wait(r.s[i], r.used[i], a.burst-a.cost(n), r.e)
 		}
 		if retry > d.RetryAfter {
 			d = Decision{
 				Limit: int64(a.tokens), Remaining: a.remaining(r.used[i]), RetryAfter: retry,
-				ResetAfter: a.until(r.used[i], 0, r.e), Policy: a.name,
+				ResetAfter: a.wait(r.s[i], r.used[i], 0, r.e), Policy: a.name,
 			}
 		}
 	}
@@ -328,7 +333,7 @@ func (r *reading) admitted() Decision {
 		return Decision{OK: true, Limit: int64(a.tokens), Remaining: int64(a.tokens), Policy: a.name}
 	}
 	a := &r.p.axes[best]
-	return Decision{true, int64(a.tokens), left, 0, a.until(r.used[best], 0, r.e), a.name}
+	return Decision{true, int64(a.tokens), left, 0, a.wait(r.s[best], r.used[best], 0, r.e), a.name}
 }
 
 func checkSame(limits []Limit, n int) error {
@@ -336,7 +341,7 @@ func checkSame(limits []Limit, n int) error {
 		return err
 	}
 	if len(limits) != n {
-		return fmt.Errorf("%w: SetLimits with %d limits, must be %d as before", ErrInvalid, len(limits), n)
+		return fmt.Errorf("%w: %d limits, must be %d as before", ErrInvalid, len(limits), n)
 	}
 	return nil
 }

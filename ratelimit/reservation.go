@@ -46,8 +46,8 @@ func (r Reservation) Cancel() {
 			continue
 		}
 		end := a.translate(t.end[i], false)
-		if s := now.v[i] + now.used[i]; s > end {
-			later := (s - end + a.token - 1) / a.token
+		if own := a.used(end, now.v[i]); now.used[i] > own {
+			later := (now.used[i] - own + a.token - 1) / a.token
 			back = min(back, t.n-min(t.n, later))
 		}
 	}

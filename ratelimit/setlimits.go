@@ -22,7 +22,7 @@ func (q *pool) setLimits(limits []Limit) error {
 		q.params.Store(next)
 		q.translateTickets(next)
 	default:
-		next = newParams(limits, e, nil)
+		next = q.newParams(limits, e, nil)
 		q.convertTable(old, next, e, true)
 	}
 	return nil
@@ -37,7 +37,7 @@ func (q *pool) clearAll() {
 	e := q.elapsed()
 	next, fits := q.successor(old, q.limits(), e)
 	if !fits {
-		next = newParams(q.limits(), e, nil)
+		next = q.newParams(q.limits(), e, nil)
 		q.convertTable(old, next, e, false)
 		return
 	}
@@ -56,7 +56,7 @@ func (q *pool) successor(old *params, limits []Limit, e int64) (next *params, fi
 	settled := true
 	for i := range old.axes {
 		a := &old.axes[i]
-		floors[i] = max(a.at(e)+2*a.burst+raceRoom, q.queue.far[i])
+		floors[i] = max(a.top(e), q.queue.far[i])
 		settled = settled && a.settled(e)
 		if floors[i] >= renumberAt {
 			if q.table == nil {
@@ -66,7 +66,7 @@ func (q *pool) successor(old *params, limits []Limit, e int64) (next *params, fi
 			return nil, false
 		}
 	}
-	next = newParams(limits, e, floors[:q.n])
+	next = q.newParams(limits, e, floors[:q.n])
 	next.chain = 1
 	if !settled {
 		next.chain += old.chain
@@ -80,7 +80,7 @@ func (q *pool) successor(old *params, limits []Limit, e int64) (next *params, fi
 			before.axis.prev = nil
 		}
 		next.axes[i].prev = before
-		if b := next.axes[i].base + 2*next.axes[i].burst; b >= renumberAt+maxUnits {
+		if next.axes[i].top(e) >= renumberAt+maxUnits {
 			return nil, false
 		}
 	}
@@ -98,13 +98,12 @@ func (q *pool) translateTickets(next *params) {
 	}
 }
 
-// carry returns the state on next that owes what s owed on old at e, at most the burst.
-func carry(old, next *axis, s uint64, e int64) uint64 {
-	used := old.used(s, old.at(e))
+// carry returns the state on next that owes what was used on old, at most the burst.
+func carry(old, next *axis, used uint64) uint64 {
 	if used == 0 || old.token == 0 || next.token == 0 {
 		return next.full()
 	}
-	return next.base + min(scale(used, next.token, old.token), next.burst)
+	return next.owing(min(scale(used, next.token, old.token), next.burst))
 }
 
 // freeze marks a bucket's first word. Whoever meets the mark looks again until it is gone.
@@ -165,7 +164,7 @@ func (q *pool) convertTable(old, next *params, e int64, keep bool) {
 			if !keep {
 				return next.axes[i].full()
 			}
-			return carry(&old.axes[i], &next.axes[i], s, e)
+			return carry(&old.axes[i], &next.axes[i], old.axes[i].used(s, old.axes[i].at(e)))
 		})
 	})
 }
@@ -182,16 +181,15 @@ func (q *pool) replaceSingle(old, next *params, e int64) {
 	u.far = [maxLimits]uint64{}
 	q.thaw(0, func(i int, s uint64) uint64 {
 		a, b := &old.axes[i], &next.axes[i]
-		v := a.at(e)
 		waiting := uint64(0)
 		for w := u.first; w != nil; w = w.next {
 			waiting += a.cost(w.n)
 		}
-		used := a.used(s, v)
+		used := a.used(s, a.at(e))
 		used -= min(used, waiting)
-		to := carry(a, b, v+used, e)
+		to := carry(a, b, used)
 		for w := u.first; w != nil; w = w.next {
-			to = b.charged(to, b.base, b.units(w.n))
+			to = b.charged(to, b.at(e), b.units(w.n))
 			w.end[i] = to
 			u.far[i] = to
 		}

@@ -58,7 +58,7 @@ func (w *writer) Write(p []byte) (written int, err error) {
 
 // chunk is n, cut to the smallest burst.
 func (l Limiter) chunk(n int) int {
-	p := l.q.params.Load()
+	p := l.bucket().q.params.Load()
 	for i := range p.axes {
 		n = int(min(uint64(n), p.axes[i].tokens))
 	}

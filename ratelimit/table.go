@@ -121,9 +121,9 @@ func (q *pool) insert(h, n uint64, e int64, r *reading) (verdict, bool) {
 	q.words[at.fp].Store(h)
 	for i := q.n - 1; i >= 0; i-- { // the first word last: storing it takes the mark away
 		a := &r.p.axes[i]
-		to := min(r.v[i]+a.up+2*a.burst, a.charged(0, r.v[i], a.units(n)))
+		to := a.owed(0, r.v[i], a.units(n))
 		q.words[at.st+i].Store(to)
-		r.used[i] = to - r.v[i]
+		r.s[i], r.used[i] = to, a.used(to, r.v[i])
 	}
 	return granted, true
 }
@@ -197,7 +197,7 @@ func (q *pool) firstFree(h uint64, r *reading) time.Duration {
 			for k := range r.p.axes {
 				a := &r.p.axes[k]
 				s := q.words[p.st+k].Load() &^ mark
-				wait = max(wait, a.until(a.used(s, r.v[k]), 0, r.e))
+				wait = max(wait, a.wait(s, a.used(s, r.v[k]), 0, r.e))
 			}
 			first = min(first, wait)
 		}

@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"math"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,7 +13,7 @@ type Claim struct {
 }
 
 // Claim returns a claim on n tokens of l.
-func (l Limiter) Claim(n int) Claim { return Claim{l: l, n: n} }
+func (l Limiter) Claim(n int) Claim { return Claim{l: l.bucket(), n: n} }
 
 // TakeAll charges all claims or none, with one reading of the clock. The Decision is that of the binding limit of all
 // buckets. Claims may name one bucket twice: their costs add up. No claims are admitted; a claim with n < 0 denies all.
@@ -23,14 +24,15 @@ func TakeAll(claims ...Claim) Decision {
 	}
 	start := claims[0].l.q.start
 	e := claims[0].l.q.elapsed()
+	var ready [fewClaims]prepared
+	if prepare(claims, &ready, start, e) {
+		return takePrepared(claims, &ready, start, e)
+	}
 	for i := range claims {
 		n, first := total(claims, i)
 		if first && !claims[i].l.has(n, claims[i].l.at(start, e)) {
 			return refusal(claims, start, e)
 		}
-	}
-	if simple(claims) {
-		return takeSimple(claims, start, e)
 	}
 	var d Decision
 	for i := range claims {
@@ -54,45 +56,81 @@ func TakeAll(claims ...Claim) Decision {
 	return d
 }
 
-// simple reports whether every claim is on another bucket, of a single limit, and costs something.
-func simple(claims []Claim) bool {
+// fewClaims is how many claims are looked at and charged without a second look at each bucket.
+const fewClaims = 4
+
+// prepared is what a look at a bucket of one limit found, and the charge that follows from it.
+type prepared struct {
+	p        *params
+	w        *atomic.Uint64
+	s, to, v uint64
+	now      int64
+}
+
+// prepare looks at all buckets. It reports false if a claim is not of the common kind (one limit, another bucket than
+// the rest, a place in the table) or is not to be had.
+func prepare(claims []Claim, ready *[fewClaims]prepared, start time.Time, e int64) bool {
+	if len(claims) > fewClaims {
+		return false
+	}
 	for i := range claims {
-		if n, first := total(claims, i); !first || n == 0 || claims[i].l.q.n != 1 {
+		l, n := claims[i].l, claims[i].n
+		for j := range i {
+			if claims[j].l == l {
+				return false
+			}
+		}
+		if n <= 0 || l.q.n != 1 || l.q.aside.Load() != nil {
 			return false
 		}
+		p := l.q.params.Load()
+		a := &p.axes[0]
+		at, found := l.q.find(l.h)
+		if !found || a.odd || uint64(n) > a.tokens {
+			return false
+		}
+		w := &l.q.words[at.st]
+		s := w.Load()
+		if s&mark != 0 || !l.q.holds(at, l.h) || l.q.params.Load() != p {
+			return false
+		}
+		now := l.at(start, e)
+		v, cost := a.at(now), uint64(n)*a.token
+		if a.used(s, v)+cost > a.burst {
+			return false
+		}
+		ready[i] = prepared{p: p, w: w, s: s, to: a.charged(s, v, cost), v: v, now: now}
 	}
 	return true
 }
 
-// takeSimple charges simple claims, for which only the binding limit's figures have to be computed.
-func takeSimple(claims []Claim, start time.Time, e int64) Decision {
-	var (
-		best *axis
-		used uint64
-		at   int64
-		left int64
-	)
+// takePrepared charges what prepare found. A bucket that changed meanwhile is charged as it is now, or everything before
+// it is given back.
+func takePrepared(claims []Claim, ready *[fewClaims]prepared, start time.Time, e int64) Decision {
+	best, left := 0, int64(0)
 	for i := range claims {
-		l, n := claims[i].l, uint64(claims[i].n)
-		now := l.at(start, e)
-		p, u, v := l.q.charge1(l.h, n, now)
-		if v != granted {
-			d := l.peek(claims[i].n, now)
-			undo(claims[:i], claims, start, e)
-			if d.OK { // what was missing has come back meanwhile
-				d.OK, d.RetryAfter = false, 1
+		c := &ready[i]
+		if !c.w.CompareAndSwap(c.s, c.to) {
+			l, n := claims[i].l, uint64(claims[i].n)
+			p, used, v := l.q.charge1(l.h, n, c.now)
+			if v != granted {
+				d := l.peek(int(n), c.now)
+				undo(claims[:i], claims, start, e)
+				if d.OK { // what was missing has come back meanwhile
+					d.OK, d.RetryAfter = false, 1
+				}
+				return d
 			}
-			return d
+			c.p, c.to, c.v = p, used, 0
 		}
-		a := &p.axes[0]
-		if rem := a.remaining(u); best == nil || rem < left {
-			best, used, at, left = a, u, now, rem
+		a := &c.p.axes[0]
+		if rem := a.remaining(c.to - c.v); i == 0 || rem < left {
+			best, left = i, rem
 		}
 	}
-	if best.token == 0 {
-		return Decision{OK: true, Limit: math.MaxInt64, Remaining: math.MaxInt64, Policy: best.name}
-	}
-	return Decision{true, int64(best.tokens), left, 0, best.until(used, 0, at), best.name}
+	c := &ready[best]
+	a := &c.p.axes[0]
+	return Decision{true, int64(a.tokens), left, 0, a.until(c.to-c.v, 0, c.now), a.name}
 }
 
 // refusal returns the denial with the longest RetryAfter.
@@ -114,7 +152,7 @@ func (l Limiter) has(n int, e int64) bool {
 	if n <= 0 {
 		return n == 0
 	}
-	if l.q.n == 1 {
+	if l.q.n == 1 && l.q.aside.Load() == nil {
 		if _, _, v, ok := l.q.peek1(l.h, uint64(n), e); ok {
 			return v == granted
 		}

@@ -72,8 +72,9 @@ func (q *pool) arrive(t *ticket) (over bool, err error) {
 	if t.done || t.err != nil {
 		return true, t.err
 	}
-	q.schedule(t)
-	if left := t.at - q.elapsed(); left > 0 {
+	e := q.elapsed()
+	q.schedule(t, e)
+	if left := t.at - e; left > 0 {
 		t.timer.Reset(time.Duration(left))
 		return false, nil
 	}
@@ -87,12 +88,23 @@ func (q *pool) issue(h, n uint64, latest int64) (*ticket, error) {
 	t := &ticket{h: h, n: n}
 	for {
 		var r reading
-		switch e := q.elapsed(); q.charge(h, n, e, &r) {
+		e := q.elapsed()
+		pause := q.pausedUntil(h, e)
+		switch q.chargeOrReach(h, n, e, pause, &r) {
 		case granted:
-			return nil, nil
+			if pause == 0 {
+				return nil, nil
+			}
+			// Charged at once, for use after the pause.
+			t.end, t.at = r.s, pause
+			if pause > latest {
+				q.giveBack(h, n, q.n, e)
+				return nil, ErrDeadline
+			}
+			return t, nil
 		case refused:
 			return nil, r.decision(n, refused).Err()
-		case denied:
+		case denied, uneven:
 		}
 		for i := range r.p.axes {
 			a := &r.p.axes[i]
@@ -100,16 +112,40 @@ func (q *pool) issue(h, n uint64, latest int64) (*ticket, error) {
 				return nil, ErrExceedsBurst
 			}
 			t.end[i] = a.charged(r.s[i], r.v[i], a.cost(n))
-			if t.end[i] >= mark-raceRoom {
-				return nil, ErrDeadline // centuries away
+			if t.end[i] >= mark-raceRoom || a.sliding && a.used(t.end[i], r.v[i]) < r.used[i]+a.cost(n) {
+				return nil, ErrDeadline // centuries away, or beyond what a counter holds
 			}
 		}
-		t.at = moment(r.p, &t.end)
+		t.at = max(moment(r.p, &t.end), pause)
+		if r.p.free && t.at <= latest { // only a pause can be in the way: there is nothing to charge
+			return t, nil
+		}
 		if t.at == math.MaxInt64 || t.at > latest {
 			return nil, ErrDeadline
 		}
 		if r.found && q.advance(t, &r) {
 			return t, nil
+		}
+	}
+}
+
+// chargeOrReach charges the bucket of h, or in a pause reads it.
+func (q *pool) chargeOrReach(h, n uint64, e, pause int64, r *reading) verdict {
+	if pause == 0 {
+		return q.charge(h, n, e, r)
+	}
+	return q.reach(h, n, e, pause, r)
+}
+
+// reach reads the bucket of h as it will be at the end of a pause. A key that has no place gets one, charged.
+func (q *pool) reach(h, n uint64, e, pause int64, r *reading) verdict {
+	for {
+		if q.read(h, e, r); r.found || r.p.free || n > r.p.axes[0].tokens {
+			q.read(h, pause, r)
+			return denied
+		}
+		if v, done := q.insert(h, n, e, r); done {
+			return v
 		}
 	}
 }
@@ -131,17 +167,15 @@ func moment(p *params, end *[maxLimits]uint64) int64 {
 	at := int64(0)
 	for i := range p.axes {
 		a := &p.axes[i]
-		if a.token > 0 && end[i] > a.base+a.burst {
-			at = max(at, a.when(end[i]-a.burst))
-		}
+		at = max(at, a.due(end[i]))
 	}
 	return at
 }
 
 // schedule computes the moment of t anew.
-func (q *pool) schedule(t *ticket) {
+func (q *pool) schedule(t *ticket, e int64) {
 	if !t.fixed {
-		t.at = moment(q.params.Load(), &t.end)
+		t.at = max(moment(q.params.Load(), &t.end), q.pausedUntil(t.h, e))
 	}
 }
 
@@ -182,14 +216,14 @@ func (q *pool) leave(t *ticket) {
 func (q *pool) moveUp(w *ticket, n uint64, e int64) {
 	p := q.params.Load()
 	for i := range p.axes {
-		w.end[i] -= min(w.end[i], p.axes[i].cost(n))
+		w.end[i] = p.axes[i].lowered(w.end[i], p.axes[i].cost(n))
 	}
 	q.rewind(w, e)
 }
 
 // rewind sets a waiter's timer to its present moment.
 func (q *pool) rewind(w *ticket, e int64) {
-	q.schedule(w)
+	q.schedule(w, e)
 	if w.timer != nil {
 		w.timer.Reset(time.Duration(max(0, w.at-e)))
 	}
@@ -221,7 +255,7 @@ func (q *pool) restore(h, n uint64) {
 			}
 			if q.words[r.at.st+i].CompareAndSwap(r.s[i], a.returned(r.s[i], r.v[i], back)) {
 				for w := u.first; w != nil; w = w.next {
-					w.end[i] -= back
+					w.end[i] = a.lowered(w.end[i], back)
 				}
 				break
 			}

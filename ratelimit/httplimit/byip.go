@@ -32,7 +32,10 @@ func ByIP(trusted ...netip.Prefix) func(*http.Request) (key string, ok bool) {
 			return noAddress, true
 		}
 		if len(prefixes) > 0 && contains(prefixes, addr) {
-			addr = walk(addr, r.Header["X-Forwarded-For"], prefixes)
+			return group(walk(addr, r.Header["X-Forwarded-For"], prefixes)), true
+		}
+		if host, _, found := strings.Cut(r.RemoteAddr, ":"); found && addr.Is4() && len(host) >= len("0.0.0.0") {
+			return host, true // an IPv4 address has one spelling only: no need to write it anew
 		}
 		return group(addr), true
 	}

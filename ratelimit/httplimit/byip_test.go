@@ -36,6 +36,7 @@ func TestClientAddressComesFromTrustedProxiesOnly(t *testing.T) {
 		{"v6 proxy", "[fd00::1]:80", []string{"192.0.2.9"}, "192.0.2.9"},
 		{"all trusted", "10.0.0.1:80", []string{"10.0.0.4, 10.0.0.3", "10.0.0.2"}, "10.0.0.4"},
 		{"65 hops", "10.0.0.1:80", []string{"192.0.2.9, " + many}, "10.0.0.9"},
+		{"the client is the 64th hop", "10.0.0.1:80", []string{"192.0.2.9, " + strings.Repeat("10.0.0.9, ", 62) + "10.0.0.8"}, "192.0.2.9"},
 		{"tabs", "10.0.0.1:80", []string{"192.0.2.9,\t10.0.0.2 "}, "192.0.2.9"},
 		{"unix socket", "@", []string{"192.0.2.9"}, "unknown"},
 		{"no port", "192.0.2.7", nil, "192.0.2.7"},

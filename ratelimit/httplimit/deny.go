@@ -31,8 +31,11 @@ func jsonText(s string) []byte {
 }
 
 // write answers with {"error":{"code":…,"message":…,"context":{"renewal":…}}}; a negative renewal leaves the context out.
-// message holds nothing that JSON would escape. A write that fails is the client's own loss.
-func (e envelope) write(w http.ResponseWriter, r *http.Request, status int, code []byte, message string, renewal int64) {
+// wait, if it is not 0, ends the message. message holds nothing that JSON would escape. A write that fails is the
+// client's own loss.
+func (e envelope) write(
+	w http.ResponseWriter, r *http.Request, status int, code []byte, message string, wait time.Duration, renewal int64,
+) {
 	h := w.Header()
 	h["Content-Type"], h["Cache-Control"] = e.json[:1:1], e.noStore[:1:1]
 	w.WriteHeader(status)
@@ -44,6 +47,9 @@ func (e envelope) write(w http.ResponseWriter, r *http.Request, status int, code
 	b = append(b, code...)
 	b = append(b, `,"message":"`...)
 	b = append(b, message...)
+	if wait != 0 {
+		b = appendWait(b, wait)
+	}
 	b = append(b, '"')
 	if renewal >= 0 {
 		b = append(b, `,"context":{"renewal":`...)
@@ -56,35 +62,45 @@ func (e envelope) write(w http.ResponseWriter, r *http.Request, status int, code
 
 // deny writes 429 with the envelope.
 func (m *limiter) deny(w http.ResponseWriter, r *http.Request, d ratelimit.Decision, now time.Time) {
-	renewal := int64(-1)
+	wait, renewal := time.Duration(0), int64(-1)
 	if d.RetryAfter != ratelimit.Never {
-		renewal = m.renewal(d.RetryAfter, now)
+		wait, renewal = d.RetryAfter, m.renewal(d.RetryAfter, now)
 	}
-	m.envelope.write(w, r, http.StatusTooManyRequests, m.envelope.code, message(d), renewal)
+	m.envelope.write(w, r, http.StatusTooManyRequests, m.envelope.code, exceeded, wait, renewal)
 }
+
+const exceeded = "Request quota exceeded."
 
 // message tells a person how long to wait.
 func message(d ratelimit.Decision) string {
 	if d.RetryAfter == ratelimit.Never {
-		return "Request quota exceeded."
+		return exceeded
 	}
-	return "Request quota exceeded. Wait " + inWords(d.RetryAfter) + " and try again."
+	return string(appendWait([]byte(exceeded), d.RetryAfter))
 }
 
-// inWords rounds up: to seconds up to 90 s, to minutes up to 90 min, then to hours.
-func inWords(d time.Duration) string {
-	unit, name := time.Second, "second"
+func appendWait(b []byte, wait time.Duration) []byte {
+	b = append(b, " Wait "...)
+	b = appendWords(b, wait)
+	return append(b, " and try again."...)
+}
+
+// appendWords rounds up: to seconds up to 90 s, to minutes up to 90 min, then to hours.
+func appendWords(b []byte, d time.Duration) []byte {
+	unit, name := time.Second, " second"
 	if ceil(d, time.Second) > 90 {
-		unit, name = time.Minute, "minute"
+		unit, name = time.Minute, " minute"
 		if ceil(d, time.Minute) > 90 {
-			unit, name = time.Hour, "hour"
+			unit, name = time.Hour, " hour"
 		}
 	}
 	n := max(1, ceil(d, unit))
+	b = strconv.AppendInt(b, n, 10)
+	b = append(b, name...)
 	if n != 1 {
-		name += "s"
+		b = append(b, 's')
 	}
-	return strconv.FormatInt(n, 10) + " " + name
+	return b
 }
 
 // Problem is an Options.Deny that answers 429 with application/problem+json of the type quota-exceeded, as

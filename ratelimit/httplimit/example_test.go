@@ -2,10 +2,12 @@ package httplimit_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"time"
 
 	"github.com/sysblocks/sysblocks/ratelimit"
 	"github.com/sysblocks/sysblocks/ratelimit/httplimit"
@@ -53,4 +55,43 @@ func ExampleProblem() {
 	httplimit.Problem(w, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/", nil), d)
 	fmt.Print(w.Body)
 	// Output: {"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Request quota exceeded","status":429,"detail":"Request quota exceeded.","violated-policies":["day"]}
+}
+
+// A client that keeps to its own pace and to what the server asks for.
+func ExampleNewTransport() {
+	served := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		served++
+		w.Header().Set("Retry-After", "30")
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	defer server.Close()
+	perHost, err := ratelimit.NewKeyed[string]([]ratelimit.Limit{ratelimit.PerSecond(5)}, ratelimit.Options{Capacity: 1000})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	client := http.Client{
+		Transport: httplimit.NewTransport(nil, func(r *http.Request) ratelimit.Limiter { return perHost.Key(r.URL.Host) }),
+		Timeout:   10 * time.Second,
+	}
+	for range 2 {
+		request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, server.URL, nil)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			fmt.Println("not sent:", errors.Is(err, ratelimit.ErrDeadline))
+			continue
+		}
+		_ = response.Body.Close()
+		fmt.Println(response.Status)
+	}
+	fmt.Println(served, "served")
+	// Output:
+	// 429 Too Many Requests
+	// not sent: true
+	// 1 served
 }

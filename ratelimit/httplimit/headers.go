@@ -22,48 +22,66 @@ type texts struct {
 }
 
 type fixed struct {
-	limits  []ratelimit.Limit
-	checked atomic.Int64       // UnixNano of the last comparison; written by whoever compares, read by every request
-	policy  []string           // the one value of RateLimit-Policy
-	quoted  map[string]string  // policy name: its structured-field String
-	bursts  map[int64][]string // burst: the one value of X-RateLimit-Limit
+	limits   []ratelimit.Limit
+	checked  atomic.Int64 // UnixNano of the last comparison; written by whoever compares, read by every request
+	policy   []string     // the one value of RateLimit-Policy
+	policies []named
 }
 
-// load returns the texts for the limits in force. A Decision that does not know them, and a second gone by, lead to a
-// comparison.
-func (t *texts) load(d ratelimit.Decision, now time.Time, b ratelimit.Backend) *fixed {
-	f := t.current.Load()
-	_, known := f.quoted[d.Policy]
-	age := now.UnixNano() - f.checked.Load()
-	if known && age >= 0 && age < int64(refresh) {
-		return f
+// named holds the texts of one limit. There are at most eight: looking through them costs less than a map.
+type named struct {
+	name   string
+	quoted string // the name as a structured-field String
+	burst  int64
+	limit  []string // the one value of X-RateLimit-Limit
+}
+
+// find returns the texts of a policy, nil if they are not known.
+func (f *fixed) find(name string) *named {
+	for i := range f.policies {
+		if f.policies[i].name == name {
+			return &f.policies[i]
+		}
 	}
-	f.checked.Store(now.UnixNano())
+	return nil
+}
+
+// load returns the texts for the limits in force, and among them those of d. A Decision that does not know them, and a
+// second gone by, lead to a comparison.
+func (t *texts) load(d *ratelimit.Decision, now time.Time, b ratelimit.Backend) (*fixed, *named) {
+	f := t.current.Load()
+	n := f.find(d.Policy)
+	at := now.UnixNano()
+	if age := at - f.checked.Load(); n != nil && age >= 0 && age < int64(refresh) {
+		return f, n
+	}
+	f.checked.Store(at)
 	if current := b.Limits(); !slices.Equal(current, f.limits) {
 		f = t.update(current)
-		f.checked.Store(now.UnixNano())
+		f.checked.Store(at)
+		n = f.find(d.Policy)
 	}
-	return f
+	return f, n
 }
 
 func (t *texts) update(limits []ratelimit.Limit) *fixed {
-	f := &fixed{limits: slices.Clone(limits), quoted: map[string]string{}, bursts: map[int64][]string{}}
+	f := &fixed{limits: slices.Clone(limits)}
 	var parts []string
 	for _, l := range limits {
 		name := l.Name
 		if name == "" {
 			name = l.String()
 		}
-		f.quoted[name] = quote(name)
 		burst := l.Burst
 		if burst == 0 || l.Count == math.MaxInt64 {
 			burst = l.Count
 		}
-		f.bursts[burst] = []string{strconv.FormatInt(burst, 10)}
+		n := named{name: name, quoted: quote(name), burst: burst, limit: []string{strconv.FormatInt(burst, 10)}}
+		f.policies = append(f.policies, n)
 		if l.Count == math.MaxInt64 {
 			continue
 		}
-		part := f.quoted[name] + ";q=" + strconv.FormatInt(min(burst, maxInteger), 10)
+		part := n.quoted + ";q=" + strconv.FormatInt(min(burst, maxInteger), 10)
 		if l.Count > 0 {
 			part += ";w=" + strconv.FormatInt(window(burst, l), 10)
 		}
@@ -108,7 +126,7 @@ func (m *limiter) announce(h http.Header, d ratelimit.Decision, now time.Time) {
 	if !d.OK {
 		wait = d.RetryAfter
 	}
-	f := m.texts.load(d, now, m.backend)
+	f, own := m.texts.load(&d, now, m.backend)
 	x := m.o.Headers == AllHeaders || m.o.Headers == XRateLimit
 	ietf := (m.o.Headers == AllHeaders || m.o.Headers == IETF) && f.policy != nil && d.Limit != math.MaxInt64
 	var buf [160]byte
@@ -118,8 +136,8 @@ func (m *limiter) announce(h http.Header, d ratelimit.Decision, now time.Time) {
 		b = v.end("Retry-After", strconv.AppendInt(b, wholeSeconds(wait), 10))
 	}
 	if x {
-		if limit := f.bursts[d.Limit]; limit != nil {
-			h["X-Ratelimit-Limit"] = limit[:1:1]
+		if own != nil && own.burst == d.Limit {
+			h["X-Ratelimit-Limit"] = own.limit[:1:1]
 		} else {
 			b = v.end("X-Ratelimit-Limit", strconv.AppendInt(b, d.Limit, 10))
 		}
@@ -130,18 +148,18 @@ func (m *limiter) announce(h http.Header, d ratelimit.Decision, now time.Time) {
 	}
 	if ietf {
 		h["Ratelimit-Policy"] = f.policy[:1:1]
-		b = v.end("Ratelimit", appendIETF(b, f, d, wait))
+		b = v.end("Ratelimit", appendIETF(b, own, &d, wait))
 	}
 	v.set(h, string(b))
 }
 
 // appendIETF appends the RateLimit field of draft-ietf-httpapi-ratelimit-headers-10.
-func appendIETF(b []byte, f *fixed, d ratelimit.Decision, wait time.Duration) []byte {
-	name, known := f.quoted[d.Policy]
-	if !known {
-		name = quote(d.Policy)
+func appendIETF(b []byte, own *named, d *ratelimit.Decision, wait time.Duration) []byte {
+	if own != nil {
+		b = append(b, own.quoted...)
+	} else {
+		b = append(b, quote(d.Policy)...)
 	}
-	b = append(b, name...)
 	b = append(b, ";r="...)
 	b = strconv.AppendInt(b, min(d.Remaining, maxInteger), 10)
 	if wait == ratelimit.Never {

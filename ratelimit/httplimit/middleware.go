@@ -128,6 +128,6 @@ func (m *limiter) failed(w http.ResponseWriter, r *http.Request, next http.Handl
 		next.ServeHTTP(w, r)
 	default:
 		m.envelope.write(w, r, http.StatusServiceUnavailable, []byte(`"503"`),
-			"Rate limiting is not available. Try again later.", -1)
+			"Rate limiting is not available. Try again later.", 0, -1)
 	}
 }

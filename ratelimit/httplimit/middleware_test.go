@@ -235,7 +235,7 @@ func TestWaitInWords(t *testing.T) {
 		90 * time.Second: "90 seconds", 91 * time.Second: "2 minutes", 180 * time.Second: "3 minutes",
 		180*time.Second + 1: "3 minutes", 90 * time.Minute: "90 minutes", 91 * time.Minute: "2 hours", 1 << 60: "320256 hours",
 	} {
-		if got := inWords(d); got != want {
+		if got := string(appendWords(nil, d)); got != want {
 			t.Errorf("%v: %s, want %s", d, got, want)
 		}
 	}
@@ -382,3 +382,55 @@ type discard struct{ header http.Header }
 func (d discard) Header() http.Header       { return d.header }
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 func (discard) WriteHeader(int)             {}
+
+// A window shorter than a second is announced as one second.
+func TestPolicyWindowIsAtLeastASecond(t *testing.T) {
+	w := get(t, handler(t, ratelimit.Local(table(t, ratelimit.Per(5, time.Millisecond))), Options{}))
+	if got := w.Header().Get("RateLimit-Policy"); got != `"5/1ms";q=5;w=1` {
+		t.Errorf("%s", got)
+	}
+}
+
+// The limit in the headers is the Decision's, also between a change of limits and the next look at them.
+func TestLimitHeaderFollowsTheDecision(t *testing.T) {
+	limits := []ratelimit.Limit{{Name: "p", Count: 5, Per: time.Second}}
+	for _, limit := range []int64{5, 6} {
+		w := get(t, handler(t, fixedBackend{d: ratelimit.Decision{OK: true, Limit: limit, Policy: "p"}, limits: limits}, Options{}))
+		if got := w.Header().Get("X-RateLimit-Limit"); got != strconv.FormatInt(limit, 10) {
+			t.Errorf("%s, want %d", got, limit)
+		}
+	}
+}
+
+// counting counts how often it is asked for its limits.
+type counting struct {
+	fixedBackend
+	asked  *int
+	limits *[]ratelimit.Limit
+}
+
+func (c counting) Limits() []ratelimit.Limit {
+	*c.asked++
+	return *c.limits
+}
+
+// Limits that change under the name of before reach the header within a second, and are not asked for with each request.
+func TestChangedLimitsReachThePolicyWithinASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked, limits := 0, []ratelimit.Limit{{Name: "p", Count: 5, Per: time.Second}}
+		h := handler(t, counting{fixedBackend{d: ratelimit.Decision{OK: true, Limit: 5, Policy: "p"}}, &asked, &limits}, Options{})
+		get(t, h)
+		asked = 0
+		for range 10 {
+			get(t, h)
+		}
+		if asked != 0 {
+			t.Errorf("asked %d times within a second", asked)
+		}
+		limits = []ratelimit.Limit{{Name: "p", Count: 7, Per: time.Second}}
+		<-time.After(time.Second)
+		if got := get(t, h).Header().Get("RateLimit-Policy"); got != `"p";q=7;w=1` || asked != 1 {
+			t.Errorf("%s, asked %d times", got, asked)
+		}
+	})
+}

@@ -18,7 +18,7 @@ type denial struct {
 	n     int
 	at    time.Time // when the call was sent: earlier than the server's clock was read, so that no denial lasts too long
 	until time.Time
-	used  [8]uint64
+	state result
 }
 
 // denied returns the standing denial of n tokens. The shard's mutex is held.
@@ -31,7 +31,7 @@ func (l *Limiter) denied(s *shard, h uint64, n int, now time.Time) (ratelimit.De
 		delete(s.denials, h)
 		return ratelimit.Decision{}, false
 	}
-	d, age := l.decision(n, false, &e.used), now.Sub(e.at)
+	d, age := l.decision(n, false, &e.state), now.Sub(e.at)
 	if d.RetryAfter != ratelimit.Never {
 		d.RetryAfter = max(1, d.RetryAfter-age)
 	}
@@ -42,14 +42,14 @@ func (l *Limiter) denied(s *shard, h uint64, n int, now time.Time) (ratelimit.De
 }
 
 // deny remembers that n tokens were denied. The shard's mutex is held.
-func (s *shard) deny(h uint64, n int, at time.Time, retry time.Duration, used *[8]uint64) {
+func (s *shard) deny(h uint64, n int, at time.Time, retry time.Duration, state *result) {
 	if e, ok := s.denials[h]; ok && e.n <= n && at.Before(e.until) {
 		return // the standing one says more
 	}
 	if len(s.denials) >= denyMax {
 		s.giveWay()
 	}
-	s.denials[h] = denial{n: n, at: at, until: at.Add(min(denyLife, retry)), used: *used}
+	s.denials[h] = denial{n: n, at: at, until: at.Add(min(denyLife, retry)), state: *state}
 }
 
 // giveWay drops the entry that ends first among a few.

@@ -91,16 +91,16 @@ func (s *server) run(args []any) (any, error) {
 		st = &state{at: now, used: make([]int64, k)}
 		s.keys[key] = st
 	}
-	var out []any
+	out := []any{now}
 	for i := range k {
-		st.used[i] = max(0, st.used[i]-min((now-st.at), 1<<40)*arg(1+3*i))
+		st.used[i] = max(0, st.used[i]-min((now-st.at), 1<<40)*arg(1+4*i))
 	}
 	st.at = now
-	for a := 1 + 3*k; a < len(args)-4; a += 3 {
+	for a := 1 + 4*k; a < len(args)-4; a += 3 {
 		s.ops++
 		n, m, granted := arg(a+1), arg(a+2), arg(a+1)
-		token := func(i int) int64 { return arg(2 + 3*i) }
-		burst := func(i int) int64 { return arg(3 + 3*i) }
+		token := func(i int) int64 { return arg(2 + 4*i) }
+		burst := func(i int) int64 { return arg(3 + 4*i) }
 		switch args[4+a] {
 		case "c":
 			for i := range k {

@@ -23,68 +23,69 @@ type line struct {
 	running int       // calls under way: 1, or more after one that never returned
 	sent    time.Time // when the last one was sent
 	lease   lease
+	alone   [1]*op // room for the queue of a key that is not hot
 }
 
-// op is an operation of a caller, or a gift without one. state is guarded by the shard's mutex.
+// op is an operation of a caller, or a gift without one. Its state is guarded by the shard's mutex.
 type op struct {
-	kind kind
-	key  string
-	h    uint64
-	n    int
-	want int // tokens asked for, for a lease; the script reduces it
-	left bool
-	sent bool
-	call *flight
-	done chan outcome // nil: nobody waits
-}
+	kind  kind
+	key   string
+	h     uint64
+	n     int
+	want  int  // tokens asked for, for a lease; the script reduces it
+	waits bool // a caller waits, and has not left
+	left  bool // the caller has left
+	sent  bool
+	call  *flight
+	out   outcome
+	done  chan struct{} // says that out is there; holds one
 
-// flight is one call. counted says that the breaker knows of its failure; it is guarded by the shard's mutex.
-type flight struct{ counted bool }
+	deadline     time.Time
+	older, newer *op // neighbours in the shard's list of those under way
+	listed       bool
+}
 
 type outcome struct {
 	d   ratelimit.Decision
 	err error
 }
 
-// ask queues o and waits for its outcome, for the context or for the timeout.
-func (l *Limiter) ask(ctx context.Context, s *shard, o *op) (ratelimit.Decision, error) {
+// runner is what one goroutine needs to send batches.
+type runner struct {
+	batch   []*op
+	results []result
+}
+
+// ask queues an operation and waits for its outcome, for the context or for the timeout.
+func (l *Limiter) ask(ctx context.Context, s *shard, k kind, key string, h uint64, n int) (ratelimit.Decision, error) {
 	if !l.breaker.allow(2 * l.o.Timeout) {
 		return ratelimit.Decision{}, unavailable(errBreaker)
 	}
-	o.done = make(chan outcome, 1)
-	timer := time.NewTimer(l.o.Timeout)
-	defer timer.Stop()
+	o, _ := l.ops.Get().(*op)
+	if o == nil {
+		o = &op{done: make(chan struct{}, 1)}
+	}
+	*o = op{kind: k, key: key, h: h, n: n, waits: true, done: o.done}
 	s.mu.Lock()
 	l.enqueue(s, o) //nolint:contextcheck // the call serves several callers and outlives none of them by more than Timeout
 	s.mu.Unlock()
-	select {
-	case out := <-o.done:
-		return out.d, out.err
-	case <-ctx.Done():
-		if out, ok := s.leave(o); ok {
-			return out.d, out.err
+	if gone := ctx.Done(); gone == nil {
+		<-o.done
+	} else {
+		select {
+		case <-o.done:
+		case <-gone:
+			if !s.leave(o) {
+				l.breaker.undecided()
+				return ratelimit.Decision{}, ctx.Err()
+			}
 		}
-		l.breaker.undecided()
-		return ratelimit.Decision{}, ctx.Err()
-	case <-timer.C:
-		if out, ok := s.leave(o); ok {
-			return out.d, out.err
-		}
-		l.late(s, o)
-		return ratelimit.Decision{}, unavailable(errTimeout)
 	}
-}
-
-// late tells the breaker of a call that took too long, once per call.
-func (l *Limiter) late(s *shard, o *op) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if o.call == nil {
-		l.breaker.failed() // behind a call that does not return
-	} else if !o.call.counted {
-		o.call.counted = true
-		l.breaker.failed()
+	out := o.out
+	if !o.left { // nobody else knows of it any more
+		l.ops.Put(o)
 	}
+	return out.d, out.err
 }
 
 var (
@@ -92,16 +93,16 @@ var (
 	errTimeout = errors.New("redislimit: no answer within Options.Timeout")
 )
 
-// leave marks a caller as gone. If its outcome came at the same moment, that stands.
-func (s *shard) leave(o *op) (outcome, bool) {
+// leave marks a caller as gone. It reports true if the outcome came at the same moment: then that stands.
+func (s *shard) leave(o *op) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	select {
-	case out := <-o.done:
-		return out, true
+	case <-o.done:
+		return true
 	default:
-		o.left = true
-		return outcome{}, false
+		o.left, o.waits = true, false
+		return false
 	}
 }
 
@@ -111,44 +112,55 @@ func (l *Limiter) enqueue(s *shard, o *op) {
 	ln := s.lines[o.key]
 	if ln == nil {
 		ln = &line{key: o.key, h: o.h}
+		ln.queue = ln.alone[:0]
 		s.lines[o.key] = ln
 	}
+	now := time.Now()
+	o.deadline = now.Add(l.o.Timeout)
+	s.waiting.push(o)
+	l.watch()
 	ln.queue = append(ln.queue, o)
-	if ln.running == 0 || time.Since(ln.sent) > 2*l.o.Timeout {
+	if ln.running == 0 || now.Sub(ln.sent) > 2*l.o.Timeout {
 		ln.running++
-		ln.sent = time.Now()
+		ln.sent = now
 		go l.run(s, ln)
 	}
 }
 
 // run sends batches until nobody waits.
 func (l *Limiter) run(s *shard, ln *line) {
+	rn, _ := l.runners.Get().(*runner)
+	if rn == nil {
+		rn = new(runner)
+	}
 	for {
 		s.mu.Lock()
-		batch := l.batch(s, ln)
+		rn.batch = l.batch(s, ln, rn.batch[:0])
+		batch := rn.batch
 		if len(batch) == 0 {
 			ln.running--
 			s.retire(ln)
 			s.mu.Unlock()
+			l.runners.Put(rn)
 			return
 		}
 		gifts := s.gifts
 		at := time.Now()
 		ln.sent = at
-		call := &flight{}
+		call := &flight{deadline: at.Add(l.o.Timeout), pending: len(batch)}
 		for _, o := range batch {
 			o.call = call
 		}
 		s.mu.Unlock()
-		ctx, cancel := context.WithTimeout(context.Background(), l.o.Timeout)
-		results, err := l.call(ctx, ln.key, batch)
-		cancel()
+		results, err := l.call(call, ln.key, batch, rn.results)
+		call.cancel(context.Canceled)
 		if err != nil {
 			l.errors.Add(1)
 			if !errors.Is(err, ErrReply) {
 				err = unavailable(err)
 			}
 		} else {
+			rn.results = results
 			l.breaker.succeeded()
 		}
 		s.mu.Lock()
@@ -158,30 +170,31 @@ func (l *Limiter) run(s *shard, ln *line) {
 		}
 		for i, o := range batch {
 			if err != nil {
-				o.finish(outcome{err: err})
+				s.finish(o, outcome{err: err})
 				continue
 			}
 			l.settle(s, ln, o, &results[i], at, gifts)
 		}
+		clear(batch)
 		s.mu.Unlock()
 	}
 }
 
 // batch takes what is to be sent next. Callers that left are passed over, callers that a lease can serve are served.
 // The shard's mutex is held.
-func (l *Limiter) batch(s *shard, ln *line) []*op {
-	var out []*op
+func (l *Limiter) batch(s *shard, ln *line, out []*op) []*op {
 	rest := ln.queue
 	for len(rest) > 0 && len(out) < maxBatch {
 		o := rest[0]
 		if o.left && !o.sent {
+			s.waiting.remove(o)
 			rest = rest[1:]
 			continue
 		}
 		if o.kind == take && len(out) == 0 && o.n > 0 && l.o.LeaseMax > 0 {
 			if d, ok := l.fromLease(s, ln.key, o.n, time.Now()); ok {
 				l.leasedLocally.Add(1)
-				o.finish(outcome{d: d})
+				s.finish(o, outcome{d: d})
 				rest = rest[1:]
 				continue
 			}
@@ -197,7 +210,7 @@ func (l *Limiter) batch(s *shard, ln *line) []*op {
 		}
 	}
 	if len(rest) == 0 {
-		ln.queue = nil
+		ln.queue = ln.alone[:0]
 	} else {
 		ln.queue = rest
 	}
@@ -212,7 +225,7 @@ func (l *Limiter) batch(s *shard, ln *line) []*op {
 func (l *Limiter) settle(s *shard, ln *line, o *op, r *result, at time.Time, gifts uint64) {
 	granted := r.granted >= 0
 	if o.kind == charge || o.kind == remove {
-		o.finish(outcome{})
+		s.finish(o, outcome{})
 		return
 	}
 	extra := 0
@@ -221,10 +234,10 @@ func (l *Limiter) settle(s *shard, ln *line, o *op, r *result, at time.Time, gif
 	}
 	if granted && o.kind == peek {
 		for i := range l.buckets {
-			r.used[i] += uint64(o.n) * l.buckets[i].token
+			l.buckets[i].charged(r, i, o.n)
 		}
 	}
-	d := l.decision(o.n, granted, &r.used)
+	d := l.decision(o.n, granted, r)
 	if extra > 0 {
 		d.Remaining = min(d.Limit, d.Remaining+int64(extra))
 	}
@@ -233,20 +246,26 @@ func (l *Limiter) settle(s *shard, ln *line, o *op, r *result, at time.Time, gif
 	}
 	if o.left {
 		if granted && o.kind == take && o.n > 0 {
-			ln.queue = append(ln.queue, &op{kind: charge, key: o.key, h: o.h, n: -o.n})
+			gift := &op{kind: charge, key: o.key, h: o.h, n: -o.n, deadline: time.Now().Add(l.o.Timeout)}
+			s.waiting.push(gift)
+			l.watch()
+			ln.queue = append(ln.queue, gift)
 		}
+		s.waiting.remove(o)
 		return
 	}
 	if !granted && o.kind == take && s.gifts == gifts {
-		s.deny(o.h, o.n, at, d.RetryAfter, &r.used)
+		s.deny(o.h, o.n, at, d.RetryAfter, r)
 	}
-	o.finish(outcome{d: d})
+	s.finish(o, outcome{d: d})
 }
 
-// finish delivers the outcome unless nobody waits. The channel holds one, so it never blocks.
-func (o *op) finish(out outcome) {
-	if o.done != nil && !o.left {
-		o.done <- out
+// finish delivers the outcome unless nobody waits. The channel holds one, so it never blocks. The shard's mutex is held.
+func (s *shard) finish(o *op, out outcome) {
+	s.waiting.remove(o)
+	if o.waits {
+		o.waits, o.out = false, out
+		o.done <- struct{}{}
 	}
 }
 

@@ -55,7 +55,8 @@ func (l *Limiter) askLease(s *shard, ln *line, batch []*op) []*op {
 	e := &ln.lease
 	e.size = max(1, e.size)
 	if e.tokens > 0 && !now.Before(e.expires) {
-		gift := &op{kind: charge, key: ln.key, h: ln.h, n: -e.tokens, sent: true}
+		gift := &op{kind: charge, key: ln.key, h: ln.h, n: -e.tokens, sent: true, deadline: now.Add(l.o.Timeout)}
+		s.waiting.push(gift)
 		batch = append([]*op{gift}, batch...)
 		s.drop(ln)
 		e.size = max(1, e.size/2)
@@ -141,11 +142,12 @@ func (l *Limiter) sweep(now time.Time) {
 }
 
 // giveBackLease sends the tokens of ln back. The shard's mutex is held.
-func (l *Limiter) giveBackLease(s *shard, ln *line, done chan outcome) {
-	o := &op{kind: charge, key: ln.key, h: ln.h, n: -ln.lease.tokens, done: done}
+func (l *Limiter) giveBackLease(s *shard, ln *line, done chan struct{}) *op {
+	o := &op{kind: charge, key: ln.key, h: ln.h, n: -ln.lease.tokens, waits: done != nil, done: done}
 	s.drop(ln)
 	ln.lease.size = max(1, ln.lease.size/2)
 	l.enqueue(s, o)
+	return o
 }
 
 // Close gives the leases back and makes every later call fail with ErrClosed. It returns the errors of those that could
@@ -154,7 +156,7 @@ func (l *Limiter) Close(ctx context.Context) error {
 	if l.closed.Swap(true) {
 		return nil
 	}
-	var waits []chan outcome
+	var waits []*op
 	for i := range l.shards {
 		s := &l.shards[i]
 		s.mu.Lock()
@@ -163,17 +165,15 @@ func (l *Limiter) Close(ctx context.Context) error {
 				s.drop(s.oldest)
 				continue
 			}
-			done := make(chan outcome, 1)
-			waits = append(waits, done)
-			l.giveBackLease(s, s.oldest, done) //nolint:contextcheck // a call has its own Timeout
+			waits = append(waits, l.giveBackLease(s, s.oldest, make(chan struct{}, 1))) //nolint:contextcheck // a call has its own Timeout
 		}
 		s.mu.Unlock()
 	}
 	var failures []error
-	for _, done := range waits {
+	for _, o := range waits {
 		select {
-		case out := <-done:
-			failures = append(failures, out.err)
+		case <-o.done:
+			failures = append(failures, o.out.err)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

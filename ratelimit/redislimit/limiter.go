@@ -56,10 +56,15 @@ type Limiter struct {
 	buckets   []bucket // those of limits that are not unlimited
 	constants []any    // the script's arguments that never change
 	most      int64    // the largest burst
-	sha       string
+	numbers   int      // of a reply, per operation
+	decimals  [16]any  // small numbers as text
+	sha       any
 	seed      maphash.Seed
 	shards    [shards]shard
 	breaker   breaker
+	watching  atomic.Bool   // a timer runs that ends what takes too long; see watch
+	ops       sync.Pool     // of *op
+	runners   sync.Pool     // of *runner
 	turn      atomic.Uint32 // which shard's lapsed leases the next call looks at
 	closed    atomic.Bool   // set by Close, read by every call
 
@@ -75,6 +80,7 @@ type shard struct {
 	gifts   uint64 // counts what made denials void; a denial that was asked for before does not enter the cache
 	oldest  *line  // lines with leased tokens, in the order of their expiry
 	newest  *line
+	waiting ops // under way, in the order in which they time out
 }
 
 // New returns a Limiter of 1 to 8 limits that are checked as one. do sends one command: the Do method of go-redis fits,
@@ -114,6 +120,14 @@ func New[R interface{ Result() (any, error) }](
 		for _, n := range []uint64{b.refill, b.token, b.burst} {
 			l.constants = append(l.constants, strconv.FormatUint(n, 10))
 		}
+		l.constants = append(l.constants, b.window())
+		if l.numbers++; b.sliding {
+			l.numbers++
+		}
+	}
+	l.numbers++
+	for i := range l.decimals {
+		l.decimals[i] = strconv.Itoa(i)
 	}
 	for i := range l.shards {
 		l.shards[i].lines = map[string]*line{}
@@ -168,7 +182,7 @@ func (l *Limiter) Take(ctx context.Context, key string, n int) (ratelimit.Decisi
 		return d, nil
 	}
 	s.mu.Unlock()
-	d, err := l.ask(ctx, s, &op{kind: take, key: key, h: h, n: n})
+	d, err := l.ask(ctx, s, take, key, h, n)
 	if err != nil {
 		return l.fallback(ctx, key, n, err)
 	}
@@ -214,7 +228,7 @@ func (l *Limiter) Peek(ctx context.Context, key string, n int) (ratelimit.Decisi
 		return d, err
 	}
 	h := maphash.String(l.seed, key)
-	return l.ask(ctx, &l.shards[h%shards], &op{kind: peek, key: key, h: h, n: n})
+	return l.ask(ctx, &l.shards[h%shards], peek, key, h, n)
 }
 
 // Charge corrects the account of key: n > 0 always succeeds and may put it into debt, at most one burst deep; n < 0
@@ -230,7 +244,7 @@ func (l *Limiter) Charge(ctx context.Context, key string, n int) error {
 		s.forgive(h)
 		defer s.forgive(h)
 	}
-	_, err := l.ask(ctx, s, &op{kind: charge, key: key, h: h, n: n})
+	_, err := l.ask(ctx, s, charge, key, h, n)
 	return err
 }
 
@@ -248,7 +262,7 @@ func (l *Limiter) Remove(ctx context.Context, key string) error {
 		s.drop(ln)
 	}
 	s.mu.Unlock()
-	_, err := l.ask(ctx, s, &op{kind: remove, key: key, h: h})
+	_, err := l.ask(ctx, s, remove, key, h, 0)
 	return err
 }
 
@@ -275,7 +289,7 @@ func (l *Limiter) Stats() Stats {
 func unavailable(cause error) error { return fmt.Errorf("%w: %w", ErrUnavailable, cause) }
 
 // call runs the script, by its name first.
-func (l *Limiter) call(ctx context.Context, key string, ops []*op) ([]result, error) {
+func (l *Limiter) call(ctx context.Context, key string, ops []*op, out []result) ([]result, error) {
 	full := l.o.Prefix + key
 	if ops[0].kind == remove {
 		l.calls.Add(1)
@@ -286,7 +300,7 @@ func (l *Limiter) call(ctx context.Context, key string, ops []*op) ([]result, er
 		if _, err = integer(reply); err != nil {
 			return nil, err
 		}
-		return make([]result, 1), nil
+		return append(out[:0], result{}), nil
 	}
 	l.calls.Add(1)
 	reply, err := l.do(ctx, l.arguments("EVALSHA", l.sha, full, ops)...)
@@ -297,5 +311,5 @@ func (l *Limiter) call(ctx context.Context, key string, ops []*op) ([]result, er
 	if err != nil {
 		return nil, err
 	}
-	return decode(reply, len(ops), len(l.buckets))
+	return l.decode(out, reply, len(ops))
 }

@@ -175,7 +175,7 @@ func TestDenyCacheIsBounded(t *testing.T) {
 	s := &shard{denials: map[uint64]denial{}}
 	now := time.Now()
 	for i := range 3 * denyMax {
-		s.deny(uint64(i), 1, now, time.Hour, &[8]uint64{})
+		s.deny(uint64(i), 1, now, time.Hour, &result{})
 	}
 	if len(s.denials) > denyMax {
 		t.Errorf("%d entries", len(s.denials))
@@ -183,11 +183,13 @@ func TestDenyCacheIsBounded(t *testing.T) {
 }
 
 func TestMalformedRepliesAreErrorsNeverAllowed(t *testing.T) {
+	at := int64(1_700_000_000_000_000)
 	for name, v := range map[string]any{
-		"nil": nil, "string": "OK", "short": []any{int64(1)}, "long": []any{int64(1), int64(1), int64(1)},
-		"float": []any{1.5, int64(1)}, "text": []any{"one", int64(1)}, "fraction": []any{"1.0", "1"},
-		"negative": []any{int64(1), int64(-5)}, "nested": []any{[]any{}, int64(1)}, "bool": []any{true, int64(1)},
-		"huge": []any{int64(1), int64(1 << 60)}, "empty": []any{},
+		"nil": nil, "string": "OK", "short": []any{at, int64(1)}, "long": []any{at, int64(1), int64(1), int64(1)},
+		"float": []any{at, 1.5, int64(1)}, "text": []any{at, "one", int64(1)}, "fraction": []any{at, "1.0", "1"},
+		"negative": []any{at, int64(1), int64(-5)}, "nested": []any{at, []any{}, int64(1)}, "bool": []any{at, true, int64(1)},
+		"huge": []any{at, int64(1), int64(1 << 60)}, "empty": []any{}, "no time": []any{"", int64(1), int64(1)},
+		"time": []any{int64(-1), int64(1), int64(1)},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newServer()
@@ -198,7 +200,7 @@ func TestMalformedRepliesAreErrorsNeverAllowed(t *testing.T) {
 			}
 		})
 	}
-	got, err := decode([]any{"3", []byte("7")}, 1, 1)
+	got, err := mustNew(t, newServer(), Options{}, quota(5)).decode(nil, []any{at, "3", []byte("7")}, 1)
 	if err != nil || got[0].granted != 3 || got[0].used[0] != 7 {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -206,12 +208,13 @@ func TestMalformedRepliesAreErrorsNeverAllowed(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add("1", int64(2), true)
+	l := mustNew(f, newServer(), Options{}, quota(5))
 	f.Fuzz(func(t *testing.T, text string, n int64, asBytes bool) {
 		var v any = text
 		if asBytes {
 			v = []byte(text)
 		}
-		got, err := decode([]any{v, n}, 1, 1)
+		got, err := l.decode(nil, []any{int64(1), v, n}, 1)
 		if err != nil && !errors.Is(err, ErrReply) {
 			t.Fatal(err)
 		}
@@ -241,6 +244,71 @@ func TestTimeoutHoldsWhateverTheClientDoes(t *testing.T) {
 			t.Error("the breaker is closed")
 		}
 		close(hang)
+	})
+}
+
+// A call that the client never returns from does not hold up the key for ever.
+func TestHungCallIsOvertaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		s.loaded = true
+		hang, calls := make(chan struct{}), atomic.Int32{}
+		s.before = func(context.Context, []any) (any, error, bool) {
+			if calls.Add(1) == 1 {
+				<-hang
+				return nil, errors.New("connection lost"), true
+			}
+			return nil, nil, false
+		}
+		l := mustNew(t, s, Options{Timeout: 50 * time.Millisecond}, quota(5))
+		if _, err := l.Take(t.Context(), "k", 1); !errors.Is(err, ErrUnavailable) {
+			t.Error(err)
+		}
+		<-time.After(60 * time.Millisecond)
+		if d, err := l.Take(t.Context(), "k", 1); err != nil || d.Remaining != 4 {
+			t.Errorf("%+v, %v", d, err)
+		}
+		close(hang)
+		synctest.Wait()
+		if l.lines() > 0 {
+			t.Error("a line is left in memory")
+		}
+	})
+}
+
+// lines counts the keys that this node knows of.
+func (l *Limiter) lines() int {
+	n := 0
+	for i := range l.shards {
+		n += len(l.shards[i].lines)
+	}
+	return n
+}
+
+// The context of a call ends when nobody waits for it any more, so that a client that honours it lets go.
+func TestCallEndsWhenNobodyWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		ended := make(chan error, 1)
+		s.before = func(ctx context.Context, _ []any) (any, error, bool) {
+			if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > 50*time.Millisecond {
+				t.Errorf("deadline in %v", time.Until(deadline))
+			}
+			<-ctx.Done()
+			ended <- ctx.Err()
+			return nil, ctx.Err(), true
+		}
+		l := mustNew(t, s, Options{Timeout: 50 * time.Millisecond}, quota(5))
+		start := time.Now()
+		if _, err := l.Take(t.Context(), "k", 1); !errors.Is(err, ErrUnavailable) {
+			t.Error(err)
+		}
+		if err := <-ended; !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 50*time.Millisecond {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		if late := time.Since(start); late < 40*time.Millisecond {
+			t.Errorf("gave up after %v of 50 ms", late)
+		}
 	})
 }
 

@@ -14,15 +14,20 @@ import (
 
 // script decides a batch of operations on one key, in order, as if they came one by one.
 //
-// KEYS[1] holds "t u1/U1 u2/U2 …": the server's time in microseconds and per limit the used units and the units of a
-// token. ARGV: the number of limits; per limit the refill in units per microsecond, the units of a token, and the burst
-// in units; then per operation its kind, n and m. Reply: per operation the tokens granted (-1: denied), then the used
-// units of each limit. All numbers are integers below 2^53, which Lua's doubles hold exactly; %.0f writes all their digits.
+// KEYS[1] holds "t u1/U1 u2/U2:p2 …": the server's time in microseconds and per limit the used units and the units of a
+// token; for a sliding window the tokens of this window and, behind the colon, those of the one before. ARGV: the number
+// of limits; per limit the refill, the units of a token, the burst in units, and 0, the length of a fixed window or minus
+// the length of a sliding one in microseconds; then per operation its kind, n and m. The refill is in units per
+// microsecond, or for windows in tokens per window. Reply: the time; per operation the tokens granted (-1: denied), then
+// for each limit the number before the slash, and the one behind the colon. All numbers are integers below 2^53, which
+// Lua's doubles hold exactly; %.0f writes all their digits.
 const script = `
 local k = tonumber(ARGV[1])
-local c, U, B, u = {}, {}, {}, {}
+local c, U, B, W, u, p = {}, {}, {}, {}, {}, {}
 for i = 1, k do
-  c[i], U[i], B[i], u[i] = tonumber(ARGV[3*i-1]), tonumber(ARGV[3*i]), tonumber(ARGV[3*i+1]), 0
+  local a = 4*i - 2
+  c[i], U[i], B[i], W[i] = tonumber(ARGV[a]), tonumber(ARGV[a+1]), tonumber(ARGV[a+2]), tonumber(ARGV[a+3])
+  u[i], p[i] = 0, 0
 end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
@@ -33,56 +38,89 @@ if v then
   if not t then return redis.error_reply('ERR redislimit: the key holds something else') end
   last = tonumber(t)
   local i = 0
-  for used, unit in string.gmatch(rest, ' (%d+)/(%d+)') do
+  for used, unit, before in string.gmatch(rest, ' (%d+)/(%d+):?(%d*)') do
     i = i + 1
     if i <= k then
-      u[i] = tonumber(used)
-      if tonumber(unit) ~= U[i] then u[i] = math.min(math.ceil(u[i] / tonumber(unit) * U[i]), B[i]) end
-      u[i] = math.min(u[i], 2 * B[i])
+      used, unit, before = tonumber(used), tonumber(unit), tonumber(before)
+      if before and not (W[i] < 0 and unit == U[i]) then used, unit, before = used + before, 1, nil end
+      if before then p[i] = before
+      elseif W[i] < 0 then used = math.min(math.ceil(used / unit), c[i])
+      elseif unit ~= U[i] then used = math.min(math.ceil(used / unit * U[i]), B[i]) end
+      u[i] = math.min(used, W[i] < 0 and 2 * c[i] or 2 * B[i])
     end
   end
-  local elapsed, full = now - last, 1000000
+  local from, full = last, 1000000
   for i = 1, k do
-    if c[i] > 0 then full = math.max(full, math.ceil(u[i] / c[i])) end
+    if c[i] > 0 then full = math.max(full, math.ceil(u[i] / c[i]) * math.max(1, math.abs(W[i])) + math.max(0, -W[i])) end
   end
-  if elapsed < -full then last, elapsed = now, 0 end
-  if elapsed < 0 then elapsed = 0 else last = now end
+  if now - last < -full then from, last = now, now end
+  last = math.max(last, now)
   for i = 1, k do
-    if c[i] > 0 then u[i] = math.max(0, u[i] - math.min(elapsed, math.ceil(u[i] / c[i])) * c[i]) end
+    if W[i] == 0 then
+      if c[i] > 0 then u[i] = math.max(0, u[i] - math.min(last - from, math.ceil(u[i] / c[i])) * c[i]) end
+    else
+      local w = math.abs(W[i])
+      local d = math.floor(last / w) - math.floor(from / w)
+      if d > 0 and W[i] > 0 then u[i] = math.max(0, u[i] - math.min(d, math.ceil(u[i] / c[i])) * c[i])
+      elseif d > 0 then
+        local left = math.max(0, u[i] - math.min(d - 1, math.ceil(u[i] / c[i])) * c[i])
+        p[i] = math.min(left, c[i])
+        u[i] = left - p[i]
+      end
+    end
   end
 end
-local reply, changed = {}, false
-for a = 3*k + 2, #ARGV, 3 do
+local function used(i)
+  if W[i] < 0 then return u[i] * U[i] + p[i] * (U[i] - last % U[i]) end
+  return u[i]
+end
+local function add(i, n) u[i] = u[i] + (W[i] < 0 and n or n * U[i]) end
+local reply, changed = {last}, false
+for a = 4*k + 2, #ARGV, 3 do
   local kind, n, m = ARGV[a], tonumber(ARGV[a+1]), tonumber(ARGV[a+2])
   local granted = n
   if kind == 'c' then
     for i = 1, k do
-      if n > 0 then u[i] = math.min(u[i] + n * U[i], math.max(u[i], 2 * B[i]))
-      else u[i] = math.max(0, u[i] + n * U[i]) end
+      local most = math.max(u[i], W[i] < 0 and 2 * c[i] or 2 * B[i])
+      if n > 0 then
+        add(i, n)
+        u[i] = math.min(u[i], most)
+      elseif used(i) <= -n * U[i] then u[i], p[i] = 0, 0
+      else
+        add(i, n)
+        p[i] = math.max(0, p[i] + math.min(0, u[i]))
+        u[i] = math.max(0, u[i])
+      end
     end
     changed = true
   else
     for i = 1, k do
-      if n > 0 and u[i] + n * U[i] > B[i] then granted = -1 end
+      if n > 0 and used(i) + n * U[i] > B[i] then granted = -1 end
     end
     if granted > 0 and kind ~= 'p' then
-      for i = 1, k do
-        m = math.min(m, math.floor(math.floor((B[i] - u[i]) / U[i]) / 8))
-      end
+      for i = 1, k do m = math.min(m, math.floor(math.floor((B[i] - used(i)) / U[i]) / 8)) end
       granted = math.max(n, m)
-      for i = 1, k do u[i] = u[i] + granted * U[i] end
+      for i = 1, k do add(i, granted) end
       changed = true
     end
   end
   reply[#reply+1] = granted
-  for i = 1, k do reply[#reply+1] = u[i] end
+  for i = 1, k do
+    reply[#reply+1] = u[i]
+    if W[i] < 0 then reply[#reply+1] = p[i] end
+  end
 end
 if changed then
   local text, ttl, forever = string.format('%.0f', last), 0, false
   for i = 1, k do
     text = text .. string.format(' %.0f/%.0f', u[i], U[i])
-    if u[i] > 0 then
-      if c[i] == 0 then forever = true else ttl = math.max(ttl, math.ceil(u[i] / c[i] / 1000)) end
+    if W[i] < 0 then text = text .. string.format(':%.0f', p[i]) end
+    if u[i] + p[i] > 0 then
+      if c[i] == 0 then forever = true
+      else
+        local full = math.ceil(u[i] / c[i]) * math.max(1, math.abs(W[i])) + math.max(0, -W[i])
+        ttl = math.max(ttl, math.ceil(full / 1000))
+      end
     end
   end
   ttl = ttl + math.ceil((last - now) / 1000) + 1000
@@ -102,11 +140,13 @@ func scriptSHA() string {
 
 // bucket is one limit in the script's integers.
 type bucket struct {
-	refill uint64 // units per microsecond; 0 for a quota
-	token  uint64 // units per token
-	burst  uint64 // in units
-	tokens int64  // the burst in tokens
-	name   string
+	refill  uint64 // units per microsecond, or tokens per window; 0 for a quota
+	token   uint64 // units per token
+	burst   uint64 // in units
+	tokens  int64  // the burst in tokens
+	per     uint64 // microseconds of a window; 0 for a token bucket
+	sliding bool
+	name    string
 }
 
 // newBucket converts l, whose fields New has had checked.
@@ -118,13 +158,20 @@ func newBucket(l ratelimit.Limit) (bucket, error) {
 	if b.name == "" {
 		b.name = l.String()
 	}
-	if l.Count > 0 {
-		if l.Per%time.Microsecond != 0 {
-			return b, fmt.Errorf("%w: Limit.Per %v of %s, must be whole microseconds: choose a coarser Per", ErrInvalid, l.Per, l)
+	if l.Count > 0 && l.Per%time.Microsecond != 0 {
+		return b, fmt.Errorf("%w: Limit.Per %v of %s, must be whole microseconds: choose a coarser Per", ErrInvalid, l.Per, l)
+	}
+	count, per := uint64(l.Count), uint64(l.Per/time.Microsecond)
+	switch l.Algorithm {
+	case ratelimit.TokenBucket:
+		if count > 0 {
+			g := gcd(count, per)
+			b.refill, b.token = count/g, per/g
 		}
-		count, per := uint64(l.Count), uint64(l.Per/time.Microsecond)
-		g := gcd(count, per)
-		b.refill, b.token = count/g, per/g
+	case ratelimit.FixedWindow:
+		b.refill, b.per = count, per
+	case ratelimit.SlidingWindow:
+		b.refill, b.per, b.token, b.sliding = count, per, per, true
 	}
 	hi, lo := bits.Mul64(uint64(b.tokens), b.token)
 	if hi != 0 || lo >= exact/2-b.refill || b.refill >= exact/4 {
@@ -150,15 +197,43 @@ const (
 	charge kind = "c"
 )
 
+// window is the script's argument for it.
+func (b *bucket) window() string {
+	if b.sliding {
+		return "-" + strconv.FormatUint(b.per, 10)
+	}
+	return strconv.FormatUint(b.per, 10)
+}
+
 // arguments builds the argument list behind the script's name and the key.
-func (l *Limiter) arguments(name, text, key string, ops []*op) []any {
-	args := make([]any, 0, 5+3*len(l.buckets)+3*len(ops))
+func (l *Limiter) arguments(name string, text any, key string, ops []*op) []any {
+	args := make([]any, 0, 4+len(l.constants)+3*len(ops))
 	args = append(args, name, text, "1", key)
 	args = append(args, l.constants...)
 	for _, o := range ops {
-		args = append(args, string(o.kind), strconv.FormatInt(l.clip(o.n), 10), strconv.Itoa(o.want))
+		args = append(args, o.kind.argument(), l.decimal(l.clip(o.n)), l.decimal(int64(o.want)))
 	}
 	return args
+}
+
+// argument is the kind without the allocation that a conversion would cost.
+func (k kind) argument() any {
+	switch k {
+	case take:
+		return "t"
+	case peek:
+		return "p"
+	case charge, remove:
+	}
+	return "c"
+}
+
+// decimal is n as text, without an allocation for a small one.
+func (l *Limiter) decimal(n int64) any {
+	if n >= 0 && n < int64(len(l.decimals)) {
+		return l.decimals[n]
+	}
+	return strconv.FormatInt(n, 10)
 }
 
 // clip keeps n where products of it stay far from the range of a double's exponent; beyond it all n act alike.
@@ -166,36 +241,56 @@ func (l *Limiter) clip(n int) int64 {
 	return min(max(int64(n), -3*l.most), 3*l.most)
 }
 
-// result of one operation.
+// result of one operation: the state after it, of a denial before it.
 type result struct {
-	granted int64 // -1: denied
-	used    [8]uint64
+	granted int64     // -1: denied
+	at      uint64    // the server's time in microseconds
+	used    [8]uint64 // units; tokens of this window where that slides
+	before  [8]uint64 // tokens of the window before, where that slides
 }
 
-// decode reads the script's reply strictly.
-func decode(reply any, ops, limits int) ([]result, error) {
+// decode reads the script's reply strictly, into out.
+func (l *Limiter) decode(out []result, reply any, ops int) ([]result, error) {
 	list, ok := reply.([]any)
-	if !ok || len(list) != ops*(1+limits) {
-		return nil, fmt.Errorf("%w: %T with %d elements, want %d", ErrReply, reply, len(list), ops*(1+limits))
+	if want := 1 + ops*l.numbers; !ok || len(list) != want {
+		return nil, fmt.Errorf("%w: %T with %d elements, want %d", ErrReply, reply, len(list), want)
 	}
-	out := make([]result, ops)
-	for i := range out {
-		for j := range 1 + limits {
-			n, err := integer(list[i*(1+limits)+j])
-			if err != nil {
+	at, err := natural(list[0])
+	if err != nil {
+		return nil, err
+	}
+	out, list = out[:0], list[1:]
+	for range ops {
+		r := result{at: at}
+		if r.granted, err = integer(list[0]); err != nil {
+			return nil, err
+		}
+		list = list[1:]
+		for i := range l.buckets {
+			if r.used[i], err = natural(list[0]); err != nil {
 				return nil, err
 			}
-			switch {
-			case j == 0:
-				out[i].granted = n
-			case n < 0:
-				return nil, fmt.Errorf("%w: %d units used", ErrReply, n)
-			default:
-				out[i].used[j-1] = uint64(n)
+			list = list[1:]
+			if !l.buckets[i].sliding {
+				continue
 			}
+			if r.before[i], err = natural(list[0]); err != nil {
+				return nil, err
+			}
+			list = list[1:]
 		}
+		out = append(out, r)
 	}
 	return out, nil
+}
+
+// natural is integer for what cannot be negative.
+func natural(v any) (uint64, error) {
+	n, err := integer(v)
+	if err == nil && n < 0 {
+		err = fmt.Errorf("%w: %d where nothing is negative", ErrReply, n)
+	}
+	return uint64(max(0, n)), err
 }
 
 // integer reads an integer in one of the forms in which clients deliver it.
@@ -219,32 +314,32 @@ func integer(v any) (int64, error) {
 }
 
 // decision turns the state after an operation on n tokens into an answer.
-func (l *Limiter) decision(n int, granted bool, used *[8]uint64) ratelimit.Decision {
+func (l *Limiter) decision(n int, granted bool, r *result) ratelimit.Decision {
 	d := ratelimit.Decision{OK: granted, RetryAfter: -1}
 	first := true
 	for i := range l.buckets {
 		b := &l.buckets[i]
-		remaining := int64(0)
-		if used[i] < b.burst {
-			remaining = int64((b.burst - used[i]) / b.token)
+		used, remaining := b.used(r, i), int64(0)
+		if used < b.burst {
+			remaining = int64((b.burst - used) / b.token)
 		}
 		if granted {
 			if first || remaining < d.Remaining {
-				d.Limit, d.Remaining, d.Policy, d.ResetAfter = b.tokens, remaining, b.name, b.wait(used[i])
+				d.Limit, d.Remaining, d.Policy, d.ResetAfter = b.tokens, remaining, b.name, b.wait(r, i, 0)
 			}
 			first = false
 			continue
 		}
 		retry := ratelimit.Never
 		if int64(n) <= b.tokens {
-			need := used[i] + uint64(n)*b.token
-			if need <= b.burst {
+			left := b.burst - uint64(n)*b.token
+			if used <= left {
 				continue
 			}
-			retry = b.wait(need - b.burst)
+			retry = b.wait(r, i, left)
 		}
 		if retry > d.RetryAfter {
-			d.Limit, d.Remaining, d.Policy, d.ResetAfter = b.tokens, remaining, b.name, b.wait(used[i])
+			d.Limit, d.Remaining, d.Policy, d.ResetAfter = b.tokens, remaining, b.name, b.wait(r, i, 0)
 			d.RetryAfter = retry
 		}
 	}
@@ -254,17 +349,59 @@ func (l *Limiter) decision(n int, granted bool, used *[8]uint64) ratelimit.Decis
 	return d
 }
 
-// wait is the time in which units flow back.
-func (b *bucket) wait(units uint64) time.Duration {
+// used returns the units used of limit i.
+func (b *bucket) used(r *result, i int) uint64 {
+	if b.sliding {
+		return r.used[i]*b.per + r.before[i]*(b.per-r.at%b.per)
+	}
+	return r.used[i]
+}
+
+// charged adds n tokens to what r says of limit i.
+func (b *bucket) charged(r *result, i, n int) {
+	if b.sliding {
+		r.used[i] += uint64(n)
+	} else {
+		r.used[i] += uint64(n) * b.token
+	}
+}
+
+// wait is the time until at most left units of limit i are used.
+func (b *bucket) wait(r *result, i int, left uint64) time.Duration {
+	used := b.used(r, i)
+	var us uint64
 	switch {
-	case units == 0:
+	case used <= left:
 		return 0
 	case b.refill == 0:
 		return ratelimit.Never
+	case b.per == 0:
+		us = (used - left + b.refill - 1) / b.refill
+	case b.sliding:
+		us = b.slide(r.used[i], r.before[i], left) - r.at%b.per
+	default: // as many windows, the first of which has begun
+		windows := (used - left + b.refill - 1) / b.refill
+		us = windows*b.per - r.at%b.per
 	}
-	us := (units + b.refill - 1) / b.refill
 	if us > math.MaxInt64/uint64(time.Microsecond) {
 		return ratelimit.Never
 	}
 	return time.Duration(us) * time.Microsecond
+}
+
+// slide returns the time from the beginning of the window until now tokens of it, and before of the one before, weigh at
+// most left. What is above the Count in a window counts in the next one.
+func (b *bucket) slide(now, before, left uint64) uint64 {
+	us := uint64(0)
+	if used := now * b.per; used > left {
+		windows := (used - left + b.burst - 1) / b.burst
+		us = windows * b.per
+		rest := now - min(now, (windows-1)*b.refill)
+		before = min(rest, b.refill)
+		now = rest - before
+	}
+	if before > 0 {
+		us += b.per - min(b.per, (left-now*b.per)/before)
+	}
+	return us
 }

@@ -78,7 +78,9 @@ func TestContractOnACluster(t *testing.T) {
 		t.Helper()
 		return newLimiter(t, c, redislimit.Options{Prefix: fmt.Sprintf("%d:", n.Add(1))}, limits...)
 	})
-	l := newLimiter(t, c, redislimit.Options{}, ratelimit.PerHour(3), quota(5))
+	l := newLimiter(t, c, redislimit.Options{}, ratelimit.PerHour(3), quota(5),
+		ratelimit.Limit{Count: 4, Per: 1000 * time.Hour, Algorithm: ratelimit.FixedWindow},
+		ratelimit.Limit{Count: 4, Per: 1000 * time.Hour, Algorithm: ratelimit.SlidingWindow})
 	for i := range 300 { // keys of all slots
 		key := fmt.Sprint("user", i)
 		for want := int64(2); want >= 0; want-- {
