@@ -31,7 +31,7 @@
 // TestAndAdd answers duplicates without a lock. Only an absent key takes one of up to 64 mutexes, chosen by its hash, and
 // is tested again; "some bit changed" would not do, because two racing callers can each change one word.
 //
-// TestMany, AddMany and TestAndAddMany first touch the lines of 32 keys and then do the work: the cache misses overlap
+// TestMany, AddMany and TestAndAddMany first touch the lines of 64 keys and then do the work: the cache misses overlap
 // instead of queueing behind each other.
 //
 // # Choosing

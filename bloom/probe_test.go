@@ -69,8 +69,13 @@ func TestKernelsSetAndTestExactlyTheProbe(t *testing.T) {
 			require.Equal(t, block(mask), safe, "shape %d", s)
 			require.Equal(t, block(mask), plain, "shape %d", s)
 			require.True(t, test(&safe, s, k.h))
-			run := kernelOf(s)
-			require.True(t, run([]block{safe}, k.h))
+			f := makeFilter(geometry(s, 1), Options{})
+			f.Add(k)
+			g := makeFilter(geometry(s, 1), Options{Unsynchronized: true})
+			g.Add(k)
+			require.Equal(t, safe, f.blocks[0], "shape %d", s)
+			require.Equal(t, safe, g.blocks[0], "shape %d", s)
+			require.True(t, f.Test(k), "shape %d", s)
 			raw := appendBlock(nil, &safe)
 			require.True(t, testBytes(raw, s, k.h))
 			// Every single bit of the mask is needed, and no other bit matters.
@@ -80,7 +85,9 @@ func TestKernelsSetAndTestExactlyTheProbe(t *testing.T) {
 					full := block{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
 					full[w] &^= bit
 					require.False(t, test(&full, s, k.h), "shape %d word %d", s, w)
-					require.False(t, run([]block{full}, k.h), "shape %d word %d", s, w)
+					f.blocks[0] = full
+					require.False(t, f.Test(k), "shape %d word %d", s, w)
+					require.Equal(t, []bool{false}, f.TestMany(nil, []Key{k}), "shape %d word %d", s, w)
 					require.False(t, testBytes(appendBlock(nil, &full), s, k.h), "shape %d word %d", s, w)
 				}
 			}

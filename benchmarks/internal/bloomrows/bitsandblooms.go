@@ -23,6 +23,7 @@ func classic(d data) *bloom.BloomFilter {
 	return f
 }
 
+//go:noinline
 func classicString(d data) harness.Contender {
 	return timed("bits-and-blooms", func() (harness.Op, error) {
 		f, keys := classic(d), texts()
@@ -36,6 +37,7 @@ func classicString(d data) harness.Contender {
 	})
 }
 
+//go:noinline
 func classicDuplicates(d data) harness.Contender {
 	return timed("bits-and-blooms under a mutex", func() (harness.Op, error) {
 		f := classic(d)
@@ -59,6 +61,7 @@ func classicDuplicates(d data) harness.Contender {
 	})
 }
 
+//go:noinline
 func classicRead(d data) harness.Contender {
 	return timed("bits-and-blooms ReadFrom", func() (harness.Op, error) {
 		var b bytes.Buffer

@@ -11,6 +11,7 @@ func blobHashes(d data) int {
 	return k
 }
 
+//go:noinline
 func blobTest(d data, hashes []uint64) harness.Contender {
 	return timed("blobloom Filter", func() (harness.Op, error) {
 		f := blobloom.New(d.bits, blobHashes(d))
@@ -31,6 +32,7 @@ func blobSync(d data) *blobloom.SyncFilter {
 	return f
 }
 
+//go:noinline
 func blobSyncTest(d data, hashes []uint64) harness.Contender {
 	return timed("blobloom SyncFilter", func() (harness.Op, error) {
 		f := blobSync(d)
@@ -44,6 +46,7 @@ func blobSyncTest(d data, hashes []uint64) harness.Contender {
 	})
 }
 
+//go:noinline
 func blobAdd(d data) harness.Contender {
 	return timed("blobloom Filter", func() (harness.Op, error) {
 		f, keys, at := blobloom.New(d.bits, blobHashes(d)), fresh(d), 0
@@ -60,6 +63,7 @@ func blobAdd(d data) harness.Contender {
 	})
 }
 
+//go:noinline
 func blobSyncAdd(d data) harness.Contender {
 	return timed("blobloom SyncFilter", func() (harness.Op, error) {
 		f, keys, at := blobloom.NewSync(d.bits, blobHashes(d)), fresh(d), 0
@@ -76,6 +80,7 @@ func blobSyncAdd(d data) harness.Contender {
 	})
 }
 
+//go:noinline
 func blobMixed(d data) harness.Contender {
 	return timed("blobloom SyncFilter", func() (harness.Op, error) {
 		f := blobSync(d)

@@ -8,6 +8,7 @@ import (
 )
 
 // fuseTest times a static filter: it cannot be added to, and has 0.4 % at 9 bits.
+//go:noinline
 func fuseTest(d data, hashes []uint64) harness.Contender {
 	return timed("xorfilter BinaryFuse8 (static)", func() (harness.Op, error) {
 		f, err := xorfilter.PopulateBinaryFuse8(fresh(d))
@@ -22,6 +23,7 @@ func fuseTest(d data, hashes []uint64) harness.Contender {
 }
 
 // ristrettoTest times the filter of ristretto, which rounds its size up to a power of two.
+//go:noinline
 func ristrettoTest(d data, hashes []uint64) harness.Contender {
 	return timed("ristretto z.Bloom", func() (harness.Op, error) {
 		f := z.NewBloomFilter(float64(d.n), d.rate)
@@ -37,6 +39,7 @@ func ristrettoTest(d data, hashes []uint64) harness.Contender {
 }
 
 // cuckooString times a filter that can delete; its rate is fixed at 3 %.
+//go:noinline
 func cuckooString(d data) harness.Contender {
 	return timed("cuckoofilter (3 %)", func() (harness.Op, error) {
 		f := cuckoo.NewFilter(uint(d.n))

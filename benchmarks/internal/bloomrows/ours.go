@@ -32,6 +32,7 @@ func ourKeys(hashes []uint64) []bloom.Key {
 	return keys
 }
 
+//go:noinline
 func ourTest(d data, hashes []uint64) harness.Contender {
 	return timed("bloom", func() (harness.Op, error) {
 		f, err := ourFilter(d, bloom.Options{})
@@ -77,6 +78,7 @@ func texts() []string {
 	return all
 }
 
+//go:noinline
 func ourString(d data) harness.Contender {
 	return timed("bloom", func() (harness.Op, error) {
 		f, err := ourFilter(d, bloom.Options{})
@@ -98,6 +100,7 @@ func fresh(d data) []uint64 {
 	return all
 }
 
+//go:noinline
 func ourAdd(d data, o bloom.Options) harness.Contender {
 	return timed("bloom", func() (harness.Op, error) {
 		f, err := bloom.New(d.n, d.rate, o)
@@ -116,6 +119,7 @@ func ourAdd(d data, o bloom.Options) harness.Contender {
 	})
 }
 
+//go:noinline
 func ourMixed(d data) harness.Contender {
 	return timed("bloom", func() (harness.Op, error) {
 		f, err := ourFilter(d, bloom.Options{})
@@ -136,6 +140,7 @@ func ourMixed(d data) harness.Contender {
 	})
 }
 
+//go:noinline
 func ourDuplicates(d data) harness.Contender {
 	return timed("bloom", func() (harness.Op, error) {
 		f, err := ourFilter(d, bloom.Options{})
@@ -159,6 +164,7 @@ func ourDuplicates(d data) harness.Contender {
 }
 
 // decode makes a contender of a decoder of our format.
+//go:noinline
 func decode(d data, work func(b []byte) (bloom.Layout, error)) harness.Contender {
 	return timed("bloom", func() (harness.Op, error) {
 		f, err := ourFilter(d, bloom.Options{})

@@ -6,6 +6,7 @@ import (
 )
 
 // parquetTest times the split-block filter of parquet-go, which tests with AVX2 where it can, at our number of bits.
+//go:noinline
 func parquetTest(d data, hashes []uint64) harness.Contender {
 	return timed("parquet-go", func() (harness.Op, error) {
 		f := bloom.MakeSplitBlockFilter(make([]byte, d.bits/8))
