@@ -11,19 +11,23 @@ func blobHashes(d data) int {
 	return k
 }
 
-//go:noinline
 func blobTest(d data, hashes []uint64) harness.Contender {
 	return timed("blobloom Filter", func() (harness.Op, error) {
 		f := blobloom.New(d.bits, blobHashes(d))
 		d.hashes(f.Add)
-		return func(n int) {
-			var sum uint64
-			for i := range n {
-				sum += one(f.Has(hashes[i&(samples-1)]))
-			}
-			keep(sum)
-		}, nil
+		return blobTestOp(f, hashes), nil
 	})
+}
+
+//go:noinline
+func blobTestOp(f *blobloom.Filter, hashes []uint64) harness.Op {
+	return func(n int) {
+		var sum uint64
+		for i := range n {
+			sum += one(f.Has(hashes[i&(len(hashes)-1)]))
+		}
+		keep(sum)
+	}
 }
 
 func blobSync(d data) *blobloom.SyncFilter {
