@@ -52,6 +52,23 @@ func ourTestOp(f *bloom.Filter, keys []bloom.Key) harness.Op {
 	}
 }
 
+//go:noinline
+func ourParallel(d data, goroutines int) harness.Contender {
+	return timed("bloom", func() (harness.Op, error) {
+		f, err := ourFilter(d, bloom.Options{})
+		keys := ourKeys(d.absent)
+		return func(n int) {
+			spreadOver(goroutines, n, func(from, to int) {
+				var sum uint64
+				for i := from; i < to; i++ {
+					sum += one(f.Test(keys[i&(len(keys)-1)]))
+				}
+				keep(sum)
+			})
+		}, err
+	})
+}
+
 func ourTestMany(d data, hashes []uint64) harness.Contender {
 	return timed("bloom", func() (harness.Op, error) {
 		f, err := ourFilter(d, bloom.Options{})

@@ -6,7 +6,9 @@
 package bloomrows
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 
 	"github.com/sysblocks/sysblocks/benchmarks/internal/harness"
@@ -77,8 +79,9 @@ func keep(sum uint64) {
 }
 
 // spread runs n operations on 8 goroutines, as from and to of each.
-func spread(n int, work func(from, to int)) {
-	const goroutines = 8
+func spread(n int, work func(from, to int)) { spreadOver(8, n, work) }
+
+func spreadOver(goroutines, n int, work func(from, to int)) {
 	var wg sync.WaitGroup
 	for g := range goroutines {
 		wg.Go(func() { work(n*g/goroutines, n*(g+1)/goroutines) })
@@ -120,6 +123,7 @@ func Rows(quick bool) ([]harness.Row, error) {
 	rows = append(rows, sharedRows(d)...)
 	rows = append(rows, memoryRows(quick)...)
 	rows = append(rows, grownRows(quick)...)
+	rows = append(rows, redisRows(d)...)
 	rows = append(rows, formatRows(d, disk)...)
 	return append(rows, largeRows(ram)...), nil // last: they keep 2.5 GiB
 }
@@ -185,7 +189,14 @@ func cachedRows(d data) []harness.Row {
 
 // sharedRows are of a filter that 8 goroutines share.
 func sharedRows(d data) []harness.Row {
+	processors := min(8, runtime.GOMAXPROCS(0))
+	alone := ourTest(d, d.absent)
+	alone.Name = "one goroutine"
 	return []harness.Row{
+		{
+			Workload: fmt.Sprintf("Test, %d goroutines on as many processors, 1 MiB", processors), Ours: ourParallel(d, processors),
+			Peers: []harness.Contender{alone}, Target: harness.AtLeast(0.85 * float64(processors)), MaxAllocs: 0.01,
+		},
 		{
 			Workload: "8 goroutines, 90 % Test, 10 % Add, 1 MiB", Ours: ourMixed(d), Peers: []harness.Contender{blobMixed(d)},
 			Target: harness.AtLeast(2), MaxAllocs: 0.01,
