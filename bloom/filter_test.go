@@ -343,6 +343,25 @@ func TestHugePagesChangeNothingButSpeed(t *testing.T) {
 	require.True(t, f.Equal(g))
 }
 
+// Pages given back to the kernel must lie inside the slice, and what comes in their place must be clear.
+func TestHugePagesTouchNothingElse(t *testing.T) {
+	full := block{1, 2, 3, 4, 5, 6, 7, 8}
+	all := make([]block, 3*(4<<20)/blockBytes)
+	for _, from := range []int{0, 1, 63, 64, 100} { // on a page, and beside one
+		for i := range all {
+			all[i] = full
+		}
+		end := from + 4<<20/blockBytes + 37
+		clear(all[from:end])
+		adviseHuge(all[from:end])
+		for i := range all {
+			if inside := i >= from && i < end; (all[i] == block{}) != inside || (all[i] == full) == inside {
+				t.Fatalf("block %d of %d to %d is %v", i, from, end, all[i])
+			}
+		}
+	}
+}
+
 func TestNothingAllocates(t *testing.T) {
 	oneGoroutine(t)
 	f := newFilter(t, 1_000_000, 0.01, Options{})

@@ -2,7 +2,9 @@ package redisbloom
 
 import (
 	"context"
+	"crypto/sha1"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -368,6 +370,12 @@ func TestScriptIsSentOnceByText(t *testing.T) {
 		sent = append(sent, name)
 		if name == "EVALSHA" && !known {
 			return reply{nil, errors.New("NOSCRIPT No matching script")}
+		}
+		if name == "EVAL" {
+			require.Equal(t, windowScript, args[1])
+		} else {
+			sum := sha1.Sum([]byte(windowScript))
+			require.Equal(t, hex.EncodeToString(sum[:]), args[1])
 		}
 		known = true
 		for _, key := range args[3:9] {
