@@ -310,6 +310,37 @@ func TestOverlapEstimates(t *testing.T) {
 	require.Equal(t, 1.0, o.Jaccard)
 }
 
+func TestIntersectionKeepsExactlyTheSharedBits(t *testing.T) {
+	f, g := newFilter(t, 1000, 0.01, Options{}), newFilter(t, 1000, 0.01, Options{})
+	for i := range uint64(600) {
+		f.Add(Uint64(i))
+		g.Add(Uint64(i + 400))
+	}
+	before, other := f.Clone(), g.Clone()
+	require.NoError(t, f.Intersect(g))
+	for i := range f.blocks {
+		for w := range f.blocks[i] {
+			require.Equal(t, before.blocks[i][w]&other.blocks[i][w], f.blocks[i][w])
+		}
+	}
+	require.True(t, g.Equal(other), "the argument stays")
+	require.NoError(t, g.Intersect(g))
+	require.True(t, g.Equal(other))
+}
+
+// Fewer shared bits than chance gives would make the sum of the estimates negative.
+func TestOverlapIsNeverNegative(t *testing.T) {
+	f, g := newFilter(t, 1000, 0.01, Options{}), newFilter(t, 1000, 0.01, Options{})
+	for i := range f.blocks {
+		f.blocks[i][0], g.blocks[i][0] = 0xffff, 0xffff0000
+	}
+	o, err := f.Overlap(g)
+	require.NoError(t, err)
+	require.Positive(t, o.Union)
+	require.Zero(t, o.Intersection)
+	require.Zero(t, o.Jaccard)
+}
+
 func TestThreeFoldsAreAlwaysPossible(t *testing.T) {
 	f := newFilter(t, 123_457, 0.01, Options{})
 	for i := range uint64(15_000) {
