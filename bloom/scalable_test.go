@@ -180,3 +180,13 @@ func TestScalableDoesNotAllocateBetweenGrowths(t *testing.T) {
 	i := uint64(0)
 	require.Zero(t, testing.AllocsPerRun(1000, func() { i++; s.Add(Uint64(i)); s.Test(Uint64(i * 3)); s.TestAndAdd(Uint64(i / 2)) }))
 }
+
+// Goroutines that find the filter full at once wait for each other; the second must not grow it again.
+func TestScalableGrowsOnceWhenItIsFull(t *testing.T) {
+	s := newScalable(t, 1000, 0.01, Options{})
+	for i := uint64(0); s.Stats().Filters == 1; i++ {
+		s.Add(Uint64(i))
+	}
+	s.grow()
+	require.Equal(t, 2, s.Stats().Filters)
+}
