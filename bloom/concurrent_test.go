@@ -57,8 +57,8 @@ func TestTestAndAddHasExactlyOneWinner(t *testing.T) {
 
 // The races above are rare without help; with the build tag every writer yields between two words of a key.
 func TestOneWinnerWithAYieldBetweenWords(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the package again")
+	if testing.Short() || underRace {
+		t.Skip("builds the package again, without the race detector")
 	}
 	run := "^(TestTestAndAdd.*Winner|TestAddIsSeen|Test.*KeepsOneWinner.*)$"
 	out, err := exec.CommandContext(t.Context(), "go", "test", "-short", "-tags", "bloomyield", "-run", run, ".").CombinedOutput()
@@ -176,4 +176,12 @@ func TestUnsynchronizedFilterCanBeHandedToReaders(t *testing.T) {
 	}
 	wg.Wait()
 	require.Zero(t, missing.Load())
+}
+
+// oneGoroutine marks a long test in which nothing can race.
+func oneGoroutine(t *testing.T) {
+	t.Helper()
+	if underRace {
+		t.Skip("one goroutine: nothing for the race detector")
+	}
 }

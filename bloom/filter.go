@@ -25,11 +25,12 @@ type Options struct {
 // adding to it panics as writing to a nil map does.
 type Filter struct {
 	blocks  []block
-	layout  Layout
+	test    testKernel // of shape; nil for a zero Filter
+	add     addKernel  // of shape and plain; nil for a zero Filter
 	shape   shape
-	kernel  kernel   // of shape; nil for a zero Filter
 	plain   bool     // Options.Unsynchronized
 	stripes []stripe // for TestAndAdd; a power of two many, nil when plain
+	layout  Layout
 	options Options
 }
 
@@ -79,7 +80,11 @@ func ownFilter(blocks []block, l Layout, o Options) *Filter {
 
 // makeBare leaves out the locks of TestAndAdd, for filters whose owner has its own.
 func makeBare(blocks []block, l Layout, o Options) *Filter {
-	return &Filter{blocks: blocks, layout: l, shape: l.shape(), kernel: kernelOf(l.shape()), plain: o.Unsynchronized, options: o}
+	s := l.shape()
+	return &Filter{
+		blocks: blocks, test: testKernelOf(s), add: addKernelOf(s, o.Unsynchronized),
+		shape: s, plain: o.Unsynchronized, layout: l, options: o,
+	}
 }
 
 // makeStripes gives one stripe per 16 KiB of bits, at most 64: ten thousand small filters stay small, and large
@@ -97,20 +102,15 @@ func lockFor(stripes []stripe, k Key) *sync.Mutex {
 
 // Add adds k. Adding a key twice changes nothing.
 func (f *Filter) Add(k Key) {
-	i, _ := bits.Mul64(k.h, uint64(len(f.blocks)))
-	if f.plain {
-		addPlain(&f.blocks[i], f.shape, k.h)
-	} else {
-		add(&f.blocks[i], f.shape, k.h)
-	}
+	f.add(f, k.h)
 }
 
 // Test reports whether k may be in the filter. False means certainly absent. It takes no lock.
 func (f *Filter) Test(k Key) bool {
-	if f.kernel == nil { // a zero Filter
+	if f.test == nil { // a zero Filter
 		return false
 	}
-	return f.kernel(f.blocks, k.h)
+	return f.test(f, k.h)
 }
 
 // TestAndAdd is Test, then Add, as one step. Of any number of concurrent calls with one key that is not in the

@@ -130,7 +130,7 @@ func (f *Filter) WriteTo(w io.Writer) (int64, error) {
 func appendBlock(buf []byte, b *block) []byte {
 	n := len(buf)
 	buf = slices.Grow(buf, blockBytes)[:n+blockBytes]
-	out := buf[n:]
+	out := (*[blockBytes]byte)(buf[n:])
 	for w := range b {
 		binary.LittleEndian.PutUint64(out[8*w:], atomic.LoadUint64(&b[w]))
 	}
@@ -179,9 +179,12 @@ func (f *Filter) UnmarshalBinary(b []byte) error {
 // decodeBlocks fills blocks that nobody else sees yet.
 func decodeBlocks(blocks []block, b []byte) {
 	for i := range blocks {
-		in := b[blockBytes*i:][:blockBytes]
-		for w := range blocks[i] {
-			blocks[i][w] = binary.LittleEndian.Uint64(in[8*w:])
+		in := (*[blockBytes]byte)(b[blockBytes*i:])
+		blocks[i] = block{
+			binary.LittleEndian.Uint64(in[0:]), binary.LittleEndian.Uint64(in[8:]),
+			binary.LittleEndian.Uint64(in[16:]), binary.LittleEndian.Uint64(in[24:]),
+			binary.LittleEndian.Uint64(in[32:]), binary.LittleEndian.Uint64(in[40:]),
+			binary.LittleEndian.Uint64(in[48:]), binary.LittleEndian.Uint64(in[56:]),
 		}
 	}
 }

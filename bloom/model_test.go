@@ -77,6 +77,7 @@ func TestCurveIsContinuousWhereTheSumStartsLate(t *testing.T) {
 
 // An oracle that shares nothing with the model: throw keys into one block and look.
 func TestModelAgreesWithSimulation(t *testing.T) {
+	oneGoroutine(t)
 	rng := rand.New(rand.NewPCG(7, 8))
 	for _, s := range allShapes() {
 		l := geometry(s, 64)

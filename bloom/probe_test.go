@@ -58,9 +58,13 @@ func TestTenShapesExist(t *testing.T) {
 // Each kernel is an unrolled copy of Probe; a wrong shift in one of them shows here.
 func TestKernelsSetAndTestExactlyTheProbe(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
+	rounds := 2000
+	if underRace {
+		rounds = 50
+	}
 	for _, s := range allShapes() {
 		l := geometry(s, 7)
-		for range 2000 {
+		for range rounds {
 			k := Hashed(rng.Uint64())
 			_, mask := l.Probe(k)
 			var safe, plain block
@@ -69,8 +73,13 @@ func TestKernelsSetAndTestExactlyTheProbe(t *testing.T) {
 			require.Equal(t, block(mask), safe, "shape %d", s)
 			require.Equal(t, block(mask), plain, "shape %d", s)
 			require.True(t, test(&safe, s, k.h))
-			run := kernelOf(s)
-			require.True(t, run([]block{safe}, k.h))
+			f := makeFilter(geometry(s, 1), Options{})
+			f.Add(k)
+			g := makeFilter(geometry(s, 1), Options{Unsynchronized: true})
+			g.Add(k)
+			require.Equal(t, safe, f.blocks[0], "shape %d", s)
+			require.Equal(t, safe, g.blocks[0], "shape %d", s)
+			require.True(t, f.Test(k), "shape %d", s)
 			raw := appendBlock(nil, &safe)
 			require.True(t, testBytes(raw, s, k.h))
 			// Every single bit of the mask is needed, and no other bit matters.
@@ -80,7 +89,9 @@ func TestKernelsSetAndTestExactlyTheProbe(t *testing.T) {
 					full := block{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
 					full[w] &^= bit
 					require.False(t, test(&full, s, k.h), "shape %d word %d", s, w)
-					require.False(t, run([]block{full}, k.h), "shape %d word %d", s, w)
+					f.blocks[0] = full
+					require.False(t, f.Test(k), "shape %d word %d", s, w)
+					require.Equal(t, []bool{false}, f.TestMany(nil, []Key{k}), "shape %d word %d", s, w)
 					require.False(t, testBytes(appendBlock(nil, &full), s, k.h), "shape %d word %d", s, w)
 				}
 			}
@@ -113,6 +124,7 @@ func TestBlocksStartOnCacheLines(t *testing.T) {
 
 // The kernels of the chosen shapes and the loops of batches are unrolled once more.
 func TestKernelsAndBatchesAgree(t *testing.T) {
+	oneGoroutine(t)
 	rng := rand.New(rand.NewPCG(13, 14))
 	for _, s := range allShapes() {
 		f := makeFilter(geometry(s, smallBlocks), Options{Unsynchronized: true})
@@ -151,6 +163,7 @@ func chiSquare(counts []int, total int) float64 {
 // Six standard deviations of a chi-square with 100 degrees or more are below 1e-7. The keys are fixed, so the test
 // gives the same answer on every run.
 func TestBlocksAndBitsAreUniformForRealKeys(t *testing.T) {
+	oneGoroutine(t)
 	kinds := map[string]func(i int) Key{
 		"integers": func(i int) Key { return Uint64(uint64(i)) },
 		"urls":     func(i int) Key { return String(fmt.Sprintf("https://example.com/item/%d?ref=home", i)) },

@@ -2,6 +2,6 @@
 
 package bloom
 
-// underRace shrinks the statistical tests where the race detector makes them ten times slower and finds nothing in
-// them: they run in one goroutine.
+// underRace is set where every access costs ten times as much. Tests whose one goroutine gives the race detector nothing to
+// find are skipped or shortened then; they run in full without it.
 const underRace = true

@@ -198,10 +198,9 @@ func (s *Scalable) TestAndAddMany(dst []bool, keys []Key) []bool {
 func (s *Scalable) touch(part []Key) { touchAll(s.list(), part) }
 
 func touchAll(filters []*Filter, part []Key) {
-	var at [chunk]uint64
 	for _, f := range filters {
-		if f != nil && len(f.blocks) >= smallBlocks {
-			touch(f.blocks, &at, part)
+		if f != nil {
+			touch(f.blocks, part)
 		}
 	}
 }

@@ -89,9 +89,7 @@ func TestSplitBlockMeetsTheParquetSizingTable(t *testing.T) {
 
 // A formula that ignores uneven blocks misses the rate (apache/arrow-go#525, lance-format/lance#4730).
 func TestSplitBlockRateIsMet(t *testing.T) {
-	if underRace {
-		t.Skip("one goroutine")
-	}
+	oneGoroutine(t)
 	rng := rand.New(rand.NewPCG(53, 54))
 	for _, rate := range []float64{0.1, 0.01, 0.001, 0.0001} {
 		s := newSplitBlock(t, 200_000, rate, Options{})

@@ -179,7 +179,7 @@ func (w *Window) testAndAdd(s *windowState, k Key) bool {
 	return present
 }
 
-// AddMany adds all keys. The clock is read once per chunk of 32 keys.
+// AddMany adds all keys. The clock is read once per chunk of 64 keys.
 func (w *Window) AddMany(keys []Key) {
 	for part := range slices.Chunk(keys, chunk) {
 		w.current().live[0].AddMany(part)

@@ -83,6 +83,10 @@
 // header's checksum finds accidents only. The clock of a Window is the server's wall clock: when it is set back, keys
 // live longer by as much. Redis 6.2 or later, or Valkey; a server without a command gives ErrUnsupported.
 //
+// Filter and Window are tested against real servers. Native is tested against a scripted one only, which answers as the
+// commands are documented, since no distribution in the reach of the tests has the module; with REDIS_BLOOM_MODULE set to the
+// path of the module's library the integration test loads it and runs against it.
+//
 // # References
 //
 //   - Redis, BITFIELD: https://redis.io/docs/latest/commands/bitfield/

@@ -2,7 +2,9 @@ package redisbloom
 
 import (
 	"context"
+	"crypto/sha1"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -26,7 +28,7 @@ func newFilter(tb testing.TB, m *memory, capacity uint64, rate float64, o Option
 
 func TestOneCommandPerOperation(t *testing.T) {
 	m := newMemory()
-	f := newFilter(t, m, 100_000, 0.01, Options{ShardBytes: 4096})
+	f := newFilter(t, m, 100_000, 0.01, Options{ShardBytes: 64 * 65})
 	require.Equal(t, "SETNX", m.take())
 	require.NoError(t, f.Add(t.Context(), bloom.String("a")))
 	require.Equal(t, "BITFIELD", m.take())
@@ -50,7 +52,7 @@ func TestServerAndLocalFilterHoldTheSameBits(t *testing.T) {
 		rate := []float64{0.3, 0.1, 0.01, 0.003, 1e-3, 1e-4, 1e-6}[rng.IntN(7)]
 		m := newMemory()
 		m.bytes = seed%2 == 0
-		f := newFilter(t, m, 5000, rate, Options{ShardBytes: 4096})
+		f := newFilter(t, m, 5000, rate, Options{ShardBytes: []int{4096, 64 * 65, 64 * 77}[rng.IntN(3)]})
 		local, err := bloom.New(5000, rate, bloom.Options{})
 		require.NoError(t, err)
 		require.Equal(t, local.Layout(), f.Layout())
@@ -368,6 +370,12 @@ func TestScriptIsSentOnceByText(t *testing.T) {
 		sent = append(sent, name)
 		if name == "EVALSHA" && !known {
 			return reply{nil, errors.New("NOSCRIPT No matching script")}
+		}
+		if name == "EVAL" {
+			require.Equal(t, windowScript, args[1])
+		} else {
+			sum := sha1.Sum([]byte(windowScript))
+			require.Equal(t, hex.EncodeToString(sum[:]), args[1])
 		}
 		known = true
 		for _, key := range args[3:9] {

@@ -12,7 +12,8 @@ import (
 
 // Native drives the Bloom filter commands of the server (Redis 8, Redis Stack, the Valkey Bloom module): BF.RESERVE,
 // BF.ADD, BF.EXISTS. The server hashes the items, so that other clients see the same ones. Use it where such clients
-// exist; Filter works on every server, in larger batches, and its bits can be loaded. All methods are safe for
+// exist; Filter works on every server, in larger batches, and its bits can be loaded (see the package's Limits for how far this type is
+// tested). All methods are safe for
 // concurrent use.
 type Native struct {
 	do   server

@@ -1,7 +1,6 @@
 package bloomrows
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -11,10 +10,13 @@ import (
 	"github.com/sysblocks/sysblocks/benchmarks/internal/harness"
 )
 
+func (d data) classicHashes() uint {
+	return max(1, uint(math.Round(math.Ln2*float64(d.bits)/float64(d.n))))
+}
+
 // classic returns a full filter of our number of bits, with the best number of hash functions for them.
 func classic(d data) *bloom.BloomFilter {
-	k := max(1, uint(math.Round(math.Ln2*float64(d.bits)/float64(d.n))))
-	f := bloom.New(uint(d.bits), k)
+	f := bloom.New(uint(d.bits), d.classicHashes())
 	var b [8]byte
 	d.hashes(func(h uint64) {
 		binary.LittleEndian.PutUint64(b[:], h)
@@ -25,17 +27,23 @@ func classic(d data) *bloom.BloomFilter {
 
 func classicString(d data) harness.Contender {
 	return timed("bits-and-blooms", func() (harness.Op, error) {
-		f, keys := classic(d), texts()
-		return func(n int) {
-			var sum uint64
-			for i := range n {
-				sum += one(f.TestString(keys[i&(samples-1)]))
-			}
-			keep(sum)
-		}, nil
+		return classicStringOp(classic(d), texts(samples)), nil
 	})
 }
 
+//go:noinline
+func classicStringOp(f *bloom.BloomFilter, text string) harness.Op {
+	return func(n int) {
+		var sum uint64
+		for i := range n {
+			at := i * textLen & (len(text) - 1)
+			sum += one(f.TestString(text[at : at+textLen]))
+		}
+		keep(sum)
+	}
+}
+
+//go:noinline
 func classicDuplicates(d data) harness.Contender {
 	return timed("bits-and-blooms under a mutex", func() (harness.Op, error) {
 		f := classic(d)
@@ -56,20 +64,5 @@ func classicDuplicates(d data) harness.Contender {
 				keep(sum)
 			})
 		}, nil
-	})
-}
-
-func classicRead(d data) harness.Contender {
-	return timed("bits-and-blooms ReadFrom", func() (harness.Op, error) {
-		var b bytes.Buffer
-		_, err := classic(d).WriteTo(&b)
-		return func(n int) {
-			for range n {
-				var f bloom.BloomFilter
-				if _, err := f.ReadFrom(bytes.NewReader(b.Bytes())); err == nil {
-					keep(uint64(f.Cap()))
-				}
-			}
-		}, err
 	})
 }

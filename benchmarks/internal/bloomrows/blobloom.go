@@ -15,14 +15,19 @@ func blobTest(d data, hashes []uint64) harness.Contender {
 	return timed("blobloom Filter", func() (harness.Op, error) {
 		f := blobloom.New(d.bits, blobHashes(d))
 		d.hashes(f.Add)
-		return func(n int) {
-			var sum uint64
-			for i := range n {
-				sum += one(f.Has(hashes[i&(samples-1)]))
-			}
-			keep(sum)
-		}, nil
+		return blobTestOp(f, hashes), nil
 	})
+}
+
+//go:noinline
+func blobTestOp(f *blobloom.Filter, hashes []uint64) harness.Op {
+	return func(n int) {
+		var sum uint64
+		for i := range n {
+			sum += one(f.Has(hashes[i&(len(hashes)-1)]))
+		}
+		keep(sum)
+	}
 }
 
 func blobSync(d data) *blobloom.SyncFilter {
@@ -31,6 +36,7 @@ func blobSync(d data) *blobloom.SyncFilter {
 	return f
 }
 
+//go:noinline
 func blobSyncTest(d data, hashes []uint64) harness.Contender {
 	return timed("blobloom SyncFilter", func() (harness.Op, error) {
 		f := blobSync(d)
@@ -44,6 +50,7 @@ func blobSyncTest(d data, hashes []uint64) harness.Contender {
 	})
 }
 
+//go:noinline
 func blobAdd(d data) harness.Contender {
 	return timed("blobloom Filter", func() (harness.Op, error) {
 		f, keys, at := blobloom.New(d.bits, blobHashes(d)), fresh(d), 0
@@ -60,6 +67,7 @@ func blobAdd(d data) harness.Contender {
 	})
 }
 
+//go:noinline
 func blobSyncAdd(d data) harness.Contender {
 	return timed("blobloom SyncFilter", func() (harness.Op, error) {
 		f, keys, at := blobloom.NewSync(d.bits, blobHashes(d)), fresh(d), 0
@@ -76,6 +84,7 @@ func blobSyncAdd(d data) harness.Contender {
 	})
 }
 
+//go:noinline
 func blobMixed(d data) harness.Contender {
 	return timed("blobloom SyncFilter", func() (harness.Op, error) {
 		f := blobSync(d)

@@ -15,6 +15,7 @@ func holiman(d data) (*bloomfilter.Filter, error) {
 	return f, err
 }
 
+//go:noinline
 func holimanTest(d data, hashes []uint64) harness.Contender {
 	return timed("holiman", func() (harness.Op, error) {
 		f, err := holiman(d)
@@ -28,6 +29,7 @@ func holimanTest(d data, hashes []uint64) harness.Contender {
 	})
 }
 
+//go:noinline
 func holimanMixed(d data) harness.Contender {
 	return timed("holiman", func() (harness.Op, error) {
 		f, err := holiman(d)

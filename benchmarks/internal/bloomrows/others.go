@@ -8,6 +8,8 @@ import (
 )
 
 // fuseTest times a static filter: it cannot be added to, and has 0.4 % at 9 bits.
+//
+//go:noinline
 func fuseTest(d data, hashes []uint64) harness.Contender {
 	return timed("xorfilter BinaryFuse8 (static)", func() (harness.Op, error) {
 		f, err := xorfilter.PopulateBinaryFuse8(fresh(d))
@@ -22,6 +24,8 @@ func fuseTest(d data, hashes []uint64) harness.Contender {
 }
 
 // ristrettoTest times the filter of ristretto, which rounds its size up to a power of two.
+//
+//go:noinline
 func ristrettoTest(d data, hashes []uint64) harness.Contender {
 	return timed("ristretto z.Bloom", func() (harness.Op, error) {
 		f := z.NewBloomFilter(float64(d.n), d.rate)
@@ -37,6 +41,8 @@ func ristrettoTest(d data, hashes []uint64) harness.Contender {
 }
 
 // cuckooString times a filter that can delete; its rate is fixed at 3 %.
+//
+//go:noinline
 func cuckooString(d data) harness.Contender {
 	return timed("cuckoofilter (3 %)", func() (harness.Op, error) {
 		f := cuckoo.NewFilter(uint(d.n))
@@ -47,15 +53,12 @@ func cuckooString(d data) harness.Contender {
 			}
 			f.Insert(b[:])
 		})
-		keys := texts()
-		raw := make([][]byte, len(keys))
-		for i, k := range keys {
-			raw[i] = []byte(k)
-		}
+		text := []byte(texts(samples))
 		return func(n int) {
 			var sum uint64
 			for i := range n {
-				sum += one(f.Lookup(raw[i&(samples-1)]))
+				at := i * textLen & (len(text) - 1)
+				sum += one(f.Lookup(text[at : at+textLen]))
 			}
 			keep(sum)
 		}, nil

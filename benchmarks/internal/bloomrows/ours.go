@@ -1,7 +1,6 @@
 package bloomrows
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/sysblocks/sysblocks/benchmarks/internal/harness"
@@ -35,60 +34,93 @@ func ourKeys(hashes []uint64) []bloom.Key {
 func ourTest(d data, hashes []uint64) harness.Contender {
 	return timed("bloom", func() (harness.Op, error) {
 		f, err := ourFilter(d, bloom.Options{})
-		keys := ourKeys(hashes)
+		return ourTestOp(f, ourKeys(hashes)), err
+	})
+}
+
+// ourTestOp is not inlined, like every function here that makes a loop: the compiler would put all loops into one
+// function, and inlines next to nothing into a function of that size.
+//
+//go:noinline
+func ourTestOp(f *bloom.Filter, keys []bloom.Key) harness.Op {
+	return func(n int) {
+		var sum uint64
+		for i := range n {
+			sum += one(f.Test(keys[i&(len(keys)-1)]))
+		}
+		keep(sum)
+	}
+}
+
+//go:noinline
+func ourParallel(d data, goroutines int) harness.Contender {
+	return timed("bloom", func() (harness.Op, error) {
+		f, err := ourFilter(d, bloom.Options{})
+		keys := ourKeys(d.absent)
 		return func(n int) {
-			var sum uint64
-			for i := range n {
-				sum += one(f.Test(keys[i&(samples-1)]))
-			}
-			keep(sum)
+			spreadOver(goroutines, n, func(from, to int) {
+				var sum uint64
+				for i := from; i < to; i++ {
+					sum += one(f.Test(keys[i&(len(keys)-1)]))
+				}
+				keep(sum)
+			})
 		}, err
 	})
 }
 
-func ourTestMany(d data, hashes []uint64, o bloom.Options) harness.Contender {
-	name := "bloom"
-	if o.HugePages {
-		name = "bloom, HugePages"
-	}
-	return timed(name, func() (harness.Op, error) {
-		f, err := ourFilter(d, o)
-		keys := ourKeys(hashes)
-		const batch = 1024
-		dst := make([]bool, 0, batch)
-		at := 0
-		return func(n int) {
-			for n > 0 {
-				dst = f.TestMany(dst[:0], keys[at:at+min(n, batch)])
-				at = (at + batch) & (samples - 1)
-				n -= len(dst)
-			}
-			keep(one(dst[0]))
-		}, err
+func ourTestMany(d data, hashes []uint64) harness.Contender {
+	return timed("bloom", func() (harness.Op, error) {
+		f, err := ourFilter(d, bloom.Options{})
+		return ourTestManyOp(f, ourKeys(hashes)), err
 	})
 }
 
-// texts are 16-byte keys that are not in the filter.
-func texts() []string {
-	all := make([]string, samples)
-	for i := range all {
-		all[i] = fmt.Sprintf("absent-%09d", i)
+//go:noinline
+func ourTestManyOp(f *bloom.Filter, keys []bloom.Key) harness.Op {
+	const batch = 1024
+	dst := make([]bool, 0, batch)
+	at := 0
+	return func(n int) {
+		for n > 0 {
+			dst = f.TestMany(dst[:0], keys[at:at+min(n, batch)])
+			at = (at + batch) & (len(keys) - 1)
+			n -= len(dst)
+		}
+		keep(one(dst[0]))
 	}
-	return all
+}
+
+// textLen is the length of a text key.
+const textLen = 16
+
+// texts returns keys of 16 bytes that are not in the filter, one after the other in one string, so that what is timed is
+// the hash and the test and not the way to scattered strings.
+func texts(n int) string {
+	b := make([]byte, 0, n*textLen)
+	for i := range n {
+		b = fmt.Appendf(b, "absent-%09d", i)
+	}
+	return string(b)
 }
 
 func ourString(d data) harness.Contender {
 	return timed("bloom", func() (harness.Op, error) {
 		f, err := ourFilter(d, bloom.Options{})
-		keys := texts()
-		return func(n int) {
-			var sum uint64
-			for i := range n {
-				sum += one(f.Test(bloom.String(keys[i&(samples-1)])))
-			}
-			keep(sum)
-		}, err
+		return ourStringOp(f, texts(samples)), err
 	})
+}
+
+//go:noinline
+func ourStringOp(f *bloom.Filter, text string) harness.Op {
+	return func(n int) {
+		var sum uint64
+		for i := range n {
+			at := i * textLen & (len(text) - 1)
+			sum += one(f.Test(bloom.String(text[at : at+textLen])))
+		}
+		keep(sum)
+	}
 }
 
 // fresh returns the hashes of d's keys, enough to fill a filter once.
@@ -98,6 +130,7 @@ func fresh(d data) []uint64 {
 	return all
 }
 
+//go:noinline
 func ourAdd(d data, o bloom.Options) harness.Contender {
 	return timed("bloom", func() (harness.Op, error) {
 		f, err := bloom.New(d.n, d.rate, o)
@@ -116,6 +149,7 @@ func ourAdd(d data, o bloom.Options) harness.Contender {
 	})
 }
 
+//go:noinline
 func ourMixed(d data) harness.Contender {
 	return timed("bloom", func() (harness.Op, error) {
 		f, err := ourFilter(d, bloom.Options{})
@@ -136,6 +170,7 @@ func ourMixed(d data) harness.Contender {
 	})
 }
 
+//go:noinline
 func ourDuplicates(d data) harness.Contender {
 	return timed("bloom", func() (harness.Op, error) {
 		f, err := ourFilter(d, bloom.Options{})
@@ -155,51 +190,5 @@ func ourDuplicates(d data) harness.Contender {
 				keep(sum)
 			})
 		}, err
-	})
-}
-
-// decode makes a contender of a decoder of our format.
-func decode(d data, work func(b []byte) (bloom.Layout, error)) harness.Contender {
-	return timed("bloom", func() (harness.Op, error) {
-		f, err := ourFilter(d, bloom.Options{})
-		if err != nil {
-			return nil, err
-		}
-		b, err := f.MarshalBinary()
-		if err != nil {
-			return nil, err
-		}
-		_, err = work(b) // the error is the same every time
-		return func(n int) {
-			for range n {
-				if l, err := work(b); err == nil {
-					keep(l.Blocks)
-				}
-			}
-		}, err
-	})
-}
-
-func ourOpen(d data) harness.Contender {
-	return decode(d, func(b []byte) (bloom.Layout, error) {
-		v, err := bloom.Open(b)
-		return v.Layout(), err
-	})
-}
-
-func ourOpenTrusted(d data) harness.Contender {
-	return decode(d, func(b []byte) (bloom.Layout, error) {
-		v, err := bloom.OpenTrusted(b)
-		return v.Layout(), err
-	})
-}
-
-func ourRead(d data) harness.Contender {
-	return decode(d, func(b []byte) (bloom.Layout, error) {
-		f, err := bloom.Read(bytes.NewReader(b), bloom.Options{})
-		if err != nil {
-			return bloom.Layout{}, err
-		}
-		return f.Layout(), nil
 	})
 }

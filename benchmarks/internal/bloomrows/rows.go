@@ -6,7 +6,9 @@
 package bloomrows
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 
 	"github.com/sysblocks/sysblocks/benchmarks/internal/harness"
@@ -77,8 +79,9 @@ func keep(sum uint64) {
 }
 
 // spread runs n operations on 8 goroutines, as from and to of each.
-func spread(n int, work func(from, to int)) {
-	const goroutines = 8
+func spread(n int, work func(from, to int)) { spreadOver(8, n, work) }
+
+func spreadOver(goroutines, n int, work func(from, to int)) {
 	var wg sync.WaitGroup
 	for g := range goroutines {
 		wg.Go(func() { work(n*g/goroutines, n*(g+1)/goroutines) })
@@ -100,28 +103,29 @@ func figure(name string, value func() (float64, error)) harness.Contender {
 
 // Rows returns the rows of package bloom. quick shrinks the data for a test.
 func Rows(quick bool) ([]harness.Row, error) {
-	small, large, file := uint64(1<<20), uint64(64<<20), uint64(64<<20)
+	small, huge, file := uint64(1<<20), uint64(512<<20), uint64(64<<20)
 	if quick {
-		small, large, file = 64<<10, 1<<20, 1<<20
+		small, huge, file = 64<<10, 1<<20, 1<<20
 	}
 	d, err := newData(small, 0.01)
 	if err != nil {
 		return nil, err
 	}
-	big, err := newData(large, 0.01)
+	disk, err := newLarge(file, 0.01, quick)
 	if err != nil {
 		return nil, err
 	}
-	disk, err := newData(file, 0.01)
+	ram, err := newLarge(huge, 0.01, quick)
 	if err != nil {
 		return nil, err
 	}
 	rows := cachedRows(d)
-	rows = append(rows, largeRows(big)...)
 	rows = append(rows, sharedRows(d)...)
-	rows = append(rows, formatRows(disk)...)
 	rows = append(rows, memoryRows(quick)...)
-	return append(rows, grownRows(quick)...), nil
+	rows = append(rows, grownRows(quick)...)
+	rows = append(rows, redisRows(d)...)
+	rows = append(rows, formatRows(d, disk)...)
+	return append(rows, largeRows(ram)...), nil // last: they keep 2.5 GiB
 }
 
 // cachedRows are of a filter in the second-level cache, in one goroutine.
@@ -144,7 +148,7 @@ func cachedRows(d data) []harness.Row {
 			Peers: []harness.Contender{parquetTest(d, d.absent)}, Target: harness.AtLeast(0.9),
 		},
 		{
-			Workload: "TestMany, absent keys, 1 MiB, against assembly", Ours: ourTestMany(d, d.absent, bloom.Options{}),
+			Workload: "TestMany, absent keys, 1 MiB, against assembly", Ours: ourTestMany(d, d.absent),
 			Peers: []harness.Contender{parquetTest(d, d.absent)}, Target: harness.AtLeast(1),
 		},
 		{
@@ -183,35 +187,16 @@ func cachedRows(d data) []harness.Row {
 	}
 }
 
-// largeRows are of a filter larger than the caches; 50 million keys fill it within half a minute for the slowest peer.
-func largeRows(d data) []harness.Row {
-	return []harness.Row{
-		{
-			Workload: "Test, absent keys, 64 MiB", Ours: ourTest(d, d.absent), Peers: []harness.Contender{blobTest(d, d.absent)},
-			Target: harness.AtLeast(1.2),
-		},
-		{
-			Workload: "hash and Test, absent keys, 64 MiB", Ours: ourString(d), Peers: []harness.Contender{classicString(d)},
-			Target: harness.AtLeast(6),
-		},
-		{
-			Workload: "TestMany, 64 MiB, against own Test", Ours: ourTestMany(d, d.absent, bloom.Options{}),
-			Peers: []harness.Contender{ourTest(d, d.absent)}, Target: harness.AtLeast(1.8),
-		},
-		{
-			Workload: "TestMany, 64 MiB", Ours: ourTestMany(d, d.absent, bloom.Options{}),
-			Peers: []harness.Contender{parquetTest(d, d.absent)}, Target: harness.AtLeast(1.5),
-		},
-		{
-			Workload: "TestMany, 64 MiB, HugePages against none", Ours: ourTestMany(d, d.absent, bloom.Options{HugePages: true}),
-			Peers: []harness.Contender{ourTestMany(d, d.absent, bloom.Options{})}, Target: harness.AtLeast(1.15),
-		},
-	}
-}
-
 // sharedRows are of a filter that 8 goroutines share.
 func sharedRows(d data) []harness.Row {
+	processors := min(8, runtime.GOMAXPROCS(0))
+	alone := ourTest(d, d.absent)
+	alone.Name = "one goroutine"
 	return []harness.Row{
+		{
+			Workload: fmt.Sprintf("Test, %d goroutines on as many processors, 1 MiB", processors), Ours: ourParallel(d, processors),
+			Peers: []harness.Contender{alone}, Target: harness.AtLeast(0.85 * float64(processors)), MaxAllocs: 0.01,
+		},
 		{
 			Workload: "8 goroutines, 90 % Test, 10 % Add, 1 MiB", Ours: ourMixed(d), Peers: []harness.Contender{blobMixed(d)},
 			Target: harness.AtLeast(2), MaxAllocs: 0.01,
@@ -223,23 +208,6 @@ func sharedRows(d data) []harness.Row {
 		{
 			Workload: "8 goroutines, TestAndAdd of duplicates, 1 MiB", Ours: ourDuplicates(d),
 			Peers: []harness.Contender{classicDuplicates(d)}, Target: harness.AtLeast(8), MaxAllocs: 0.01,
-		},
-	}
-}
-
-// formatRows are of serialized filters in memory.
-func formatRows(d data) []harness.Row {
-	return []harness.Row{
-		{
-			Workload: "Open, 64 MiB, with checksum", Ours: ourOpen(d), Peers: []harness.Contender{classicRead(d)},
-			Target: harness.AtLeast(3), MaxAllocs: harness.NoAllocLimit,
-		},
-		{
-			Workload: "Read, 64 MiB, with checksum", Ours: ourRead(d), Peers: []harness.Contender{classicRead(d)},
-			Target: harness.AtLeast(1.5), MaxAllocs: harness.NoAllocLimit,
-		},
-		{
-			Workload: "OpenTrusted, 64 MiB", Ours: ourOpenTrusted(d), Target: harness.Limit(1000),
 		},
 	}
 }
