@@ -163,7 +163,7 @@ func (s *Snowflake) NextFor(ctx context.Context, shard uint32) (ID, error) {
 		return 0, ErrClosed
 	}
 	if shard > s.maxShard {
-		return 0, fmt.Errorf("%w: shard %d, at most %d", ErrRange, shard, s.maxShard)
+		return 0, s.noShard(shard)
 	}
 	var now int64
 	if !s.coarse {
@@ -198,6 +198,10 @@ func (s *Snowflake) NextFor(ctx context.Context, shard uint32) (ID, error) {
 		}
 	}
 	return s.pack(w, slot, shard), nil
+}
+
+func (s *Snowflake) noShard(shard uint32) error {
+	return fmt.Errorf("%w: shard %d, at most %d", ErrRange, shard, s.maxShard)
 }
 
 // openTick lets calls at tick now take slots with one addition, if slots of now are free. It moves the word to now, but
