@@ -41,8 +41,8 @@ type Snowflake struct {
 	waits, exhausted atomic.Uint64
 	waitTime         atomic.Int64
 
-	closing   sync.Mutex // orders Close, install and the start of goroutines
-	closed    bool       // under closing
+	closing   sharedMutex // orders Close, install and the start of goroutines
+	closed    bool        // under closing
 	stop      chan struct{}
 	stopped   sync.WaitGroup
 	lastGrant Grant // under closing
@@ -54,14 +54,14 @@ type Snowflake struct {
 // one atomic operation on it: that is the whole proof of uniqueness. A sequence that overflows carries into the tick.
 type window struct {
 	_    [120]byte // the word is written by everybody: nothing else lives in its cache lines
-	word atomic.Uint64
+	word sharedUint64
 	_    [120]byte
 	// limit is the first slot that may not be issued. It is compared after the atomic operation that took the slot.
 	// The keeper raises it, Close and a change of worker set it to 0; every call loads it.
-	limit atomic.Uint64
+	limit sharedUint64
 	// open is the tick of the clock at which calls may add to the word without a look at it: a hint that spares the word's
 	// cache line a journey. Who moves the word to a tick publishes it, who takes the last slot of a tick shuts it.
-	open atomic.Int64
+	open sharedInt64
 	// awaited is the latest tick that somebody waits for; who has to wait publishes it.
 	awaited atomic.Int64
 	// crowd counts the calls that sleep or let others run; those calls publish, the end of a turn reads.
