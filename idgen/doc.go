@@ -82,8 +82,9 @@
 //     strides, shards or ranges.
 //  2. Ascending (M): in one generator, if call A returned before call B began, A < B: for one shard always, for all shards
 //     with SeqFirst, and across a change of the leased worker. For Segment too.
-//  3. Timely (T): the ID's tick is at most the clock at return + MaxAhead, and not older than the clock's tick at the call by
-//     more than one, and only when callers had to wait for that tick (plus a second until a step of the wall clock is noticed, plus the lag of CoarseClock).
+//  3. Timely (T): the ID's tick is at most the clock at return + MaxAhead, and not older than the clock's tick at the call:
+//     by one where callers had to wait for that tick, by a second until a step of the wall clock is noticed, by the lag
+//     of CoarseClock.
 //  4. Never zero (Z): slot 0 of tick 0 is skipped.
 //  5. Failed or cancelled calls may burn slots; they never repeat them (F).
 //
