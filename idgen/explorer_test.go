@@ -281,18 +281,17 @@ func TestEveryInterleavingIssuesEachSlotOnce(t *testing.T) {
 		letters string
 		bound   int
 	}{
-		{"nn", 99},
-		{"nnn", 2},
+		{"nn", 3},
+		{"nnn", 1},
 		{"nnt", 2},
-		{"nnc", 2},
-		{"nct", 3},
-		{"nf", 4},
-		{"nni", 2},
-		{"Ni", 3},
-		{"fi", 3},
+		{"nnc", 1},
+		{"nct", 2},
+		{"nf", 3},
+		{"Ni", 2},
+		{"fi", 2},
 		{"NN", 2},
-		{"fc", 3},
-		{"nic", 2},
+		{"fc", 2},
+		{"nic", 1},
 	} {
 		for _, before := range []string{"", "n", "nn", "nnt", "ntt"} {
 			for _, ahead := range []time.Duration{0, 3 * time.Second} {
@@ -304,6 +303,9 @@ func TestEveryInterleavingIssuesEachSlotOnce(t *testing.T) {
 					}
 					t.Logf("%q after %q: %d runs", c.letters, before, runs)
 				})
+				if t.Failed() {
+					return
+				}
 			}
 		}
 	}
