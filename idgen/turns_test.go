@@ -131,3 +131,24 @@ func TestThoseWhoWaitedForATickTakeTurnsInIt(t *testing.T) {
 		require.Less(t, float64(slices.Max(got[:])), 1.2*float64(slices.Min(got[:])), "%v", got)
 	})
 }
+
+func TestFillStaysInsideItsTicks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		afterEpoch()
+		l := Layout{TimeBits: 36, WorkerBits: 2, SeqBits: 2, Unit: time.Second}
+		s := newFlake(t, 3, SnowflakeOptions{Layout: l, MaxWait: time.Minute})
+		begin := time.Now()
+		_, err := s.Next(t.Context())
+		require.NoError(t, err)
+		ids := make([]ID, 11)
+		n, err := s.Fill(t.Context(), ids)
+		require.NoError(t, err)
+		require.Equal(t, len(ids), n)
+		for i, id := range ids {
+			p, err := s.Layout().Split(id)
+			require.NoError(t, err)
+			require.Equal(t, Parts{Time: begin.Add(time.Duration((i+1)/4) * time.Second).UTC(), Worker: 3, Seq: uint64(i+1) % 4}, p)
+		}
+		require.Equal(t, 2*time.Second, time.Since(begin), "the last tick has begun")
+	})
+}
