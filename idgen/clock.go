@@ -66,7 +66,7 @@ func (c *clock) start(l Layout) {
 func (c *clock) tickAt(d int64) int64 {
 	if uint64(d) < 1<<62 {
 		hi, _ := bits.Mul64(c.mul, uint64(d))
-		return c.tick0 + int64(hi>>c.shift)
+		return c.tick0 + int64(hi>>(c.shift&63)) // the mask spares a comparison
 	}
 	q := d / c.unit
 	if d%c.unit < 0 {

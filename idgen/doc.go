@@ -24,9 +24,13 @@
 // A [Snowflake] keeps one 64-bit word, tick<<SeqBits | seq: the next free slot. The worker and the shard are added on the
 // way out.
 //
-//	word's tick < now    compare-and-swap to the first slot of now: that slot is yours
+//	word's tick < now    compare-and-swap to the first slot of now, then as below
 //	word's tick = now    fetch-and-add: the old value is yours; an overflow carries into the next tick
 //	word's tick > now    the sequence is used up, or the clock went back: reserve a slot, then sleep until its tick
+//
+// A mark beside the limit says for which tick the second line holds, so that most calls touch the word's cache line once.
+// Timers wake late, by up to a millisecond. A tick that callers have waited for is therefore used up before the word moves
+// on, at most one tick after its end; and callers take turns in it, so that whoever wakes first does not take it all.
 //
 // The word only grows, and each slot comes from exactly one atomic operation. That is the whole proof of uniqueness inside
 // a process. A caller that must wait knows its slot, so sleepers are served in order, nobody spins, no lock is held, and
@@ -78,8 +82,9 @@
 //     strides, shards or ranges.
 //  2. Ascending (M): in one generator, if call A returned before call B began, A < B: for one shard always, for all shards
 //     with SeqFirst, and across a change of the leased worker. For Segment too.
-//  3. Timely (T): the ID's tick is at most the clock at return + MaxAhead, and not older than the clock at the call by more
-//     than one tick (plus a second until a step of the wall clock is noticed, plus the lag of CoarseClock).
+//  3. Timely (T): the ID's tick is at most the clock at return + MaxAhead, and not older than the clock's tick at the call:
+//     by one where callers had to wait for that tick, by a second until a step of the wall clock is noticed, by the lag
+//     of CoarseClock.
 //  4. Never zero (Z): slot 0 of tick 0 is skipped.
 //  5. Failed or cancelled calls may burn slots; they never repeat them (F).
 //
@@ -102,8 +107,8 @@
 //     overlapping windows for up to one TTL; SQL cannot.
 //   - IDs of different processes are in order to the clocks' difference only.
 //   - An ID shows when and where it was made, and sequences can be counted. idgen/opaque hides that.
-//   - Timers are coarse: at the cap a generator that sleeps loses part of the ticks that it sleeps through. A MaxAhead of
-//     a few milliseconds recovers it.
+//   - At the cap, with a Unit shorter than the lateness of the system's timers (about a millisecond on Linux), a generator
+//     that sleeps loses part of the ticks that it sleeps through. A MaxAhead of a few milliseconds recovers them.
 //   - Hostile text: decoders look at a fixed width, never panic, and accept one text per ID (Base32 aliases aside). An ID
 //     from outside may claim any time and shard: [Layout.Check] before routing.
 //   - Left out: xid, KSUID, ObjectID and nanoid (a 64-bit ID or a v7 UUID does the same with better order or smaller

@@ -18,9 +18,12 @@ const (
 	alphabet62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
 
-// foreign marks the bytes outside an alphabet. It has the top bit, which no digit has: a decoder collects all digits
-// with OR and looks once.
-const foreign = 0xff
+// foreign marks the bytes outside an alphabet: a digit so large that a group of up to six digits with it exceeds every
+// group without, and too small to overflow 64 bits there. A decoder adds up groups first and looks at the sums once.
+const foreign = 1 << 31
+
+// digits gives the value of each byte.
+type digits [256]uint32
 
 var (
 	digits58 = digitsOf(alphabet58, "", "")             //nolint:gochecknoglobals // read-only table
@@ -29,22 +32,21 @@ var (
 )
 
 // digitsOf inverts an alphabet. Aliases exist for Crockford only, which also takes both cases.
-func digitsOf(alphabet, aliases, meant string) *[256]byte {
-	var t [256]byte
+func digitsOf(alphabet, aliases, meant string) (t digits) {
 	for i := range t {
 		t[i] = foreign
 	}
 	for i := range len(alphabet) {
 		c := alphabet[i]
-		t[c] = byte(i)
+		t[c] = uint32(i)
 		if aliases != "" && c >= 'A' {
-			t[c+'a'-'A'] = byte(i)
+			t[c+'a'-'A'] = uint32(i)
 		}
 	}
 	for i := range len(aliases) {
 		t[aliases[i]] = t[meant[i]]
 	}
-	return &t
+	return t
 }
 
 // Encode returns the text of id; it is empty for a negative ID and for an Encoding that is none of the three.
@@ -98,50 +100,60 @@ func append62(dst []byte, v uint64) []byte {
 func (e Encoding) Decode(s string) (ID, error) {
 	switch e {
 	case Base58:
-		return decode11(s, digits58, 58)
+		return decode11(s, &digits58, 58, maxID/58)
 	case Base32:
 		return decode32(s)
 	case Base62:
-		return decode11(s, digits62, 62)
+		return decode11(s, &digits62, 62, maxID/62)
 	}
 	return 0, fmt.Errorf("%w: Encoding %d is none of Base58, Base32, Base62", ErrInvalid, uint8(e))
 }
 
-// decode11 adds up three independent groups of digits. Only the last addition can pass 63 bits: the first ten digits
-// stay below 62^10 < 2^60.
-func decode11(s string, t *[256]byte, base uint64) (ID, error) {
+// decode11 adds up three independent groups of digits, most = maxID/base. Only the last addition can pass 63 bits: the
+// first ten digits stay below 62^10 < 2^60.
+func decode11(s string, t *digits, base, most uint64) (ID, error) {
 	if len(s) != 11 {
-		return 0, fmt.Errorf("%w: %s has %d bytes, want 11", ErrSyntax, quote(s), len(s))
+		return 0, badWidth(s, 11)
 	}
-	d0, d1, d2, d3, d4, d5 := t[s[0]], t[s[1]], t[s[2]], t[s[3]], t[s[4]], t[s[5]]
-	d6, d7, d8, d9, d10 := t[s[6]], t[s[7]], t[s[8]], t[s[9]], t[s[10]]
-	if (d0|d1|d2|d3|d4|d5|d6|d7|d8|d9|d10)&0x80 != 0 {
-		return 0, fmt.Errorf("%w: %s has a character outside the alphabet", ErrSyntax, quote(s))
+	// Two digits at a time: the additions of a group are a tree, not a chain.
+	hi := ((uint64(t[s[0]])*base+uint64(t[s[1]]))*base+uint64(t[s[2]]))*(base*base) + uint64(t[s[3]])*base + uint64(t[s[4]])
+	lo := ((uint64(t[s[5]])*base+uint64(t[s[6]]))*base+uint64(t[s[7]]))*(base*base) + uint64(t[s[8]])*base + uint64(t[s[9]])
+	last := uint64(t[s[10]])
+	if (hi|lo|last)>>31 != 0 { // a group of five digits is below 62^5 < 2^30
+		return 0, badCharacter(s)
 	}
-	hi := (((uint64(d0)*base+uint64(d1))*base+uint64(d2))*base+uint64(d3))*base + uint64(d4)
-	lo := (((uint64(d5)*base+uint64(d6))*base+uint64(d7))*base+uint64(d8))*base + uint64(d9)
 	ten := hi*(base*base*base*base*base) + lo
-	if ten > maxID/base || ten*base+uint64(d10) > maxID {
-		return 0, fmt.Errorf("%w: %s is above 63 bits", ErrRange, quote(s))
+	v := ten*base + last
+	if ten > most || v > maxID {
+		return 0, above(s)
 	}
-	return ID(ten*base + uint64(d10)), nil
+	return ID(v), nil
 }
 
-// decode32 shifts 13 digits of 5 bits together; the first may hold 3 bits only.
+// decode32 shifts 13 digits of 5 bits together, in groups of 1, 6 and 6; the first may hold 3 bits only.
 func decode32(s string) (ID, error) {
 	if len(s) != 13 {
-		return 0, fmt.Errorf("%w: %s has %d bytes, want 13", ErrSyntax, quote(s), len(s))
+		return 0, badWidth(s, 13)
 	}
-	t := digits32
-	d0, d1, d2, d3, d4, d5, d6 := t[s[0]], t[s[1]], t[s[2]], t[s[3]], t[s[4]], t[s[5]], t[s[6]]
-	d7, d8, d9, d10, d11, d12 := t[s[7]], t[s[8]], t[s[9]], t[s[10]], t[s[11]], t[s[12]]
-	if (d0|d1|d2|d3|d4|d5|d6|d7|d8|d9|d10|d11|d12)&0x80 != 0 {
-		return 0, fmt.Errorf("%w: %s has a character outside the alphabet", ErrSyntax, quote(s))
+	t := &digits32
+	top := uint64(t[s[0]])
+	hi := uint64(t[s[1]])<<25 | uint64(t[s[2]])<<20 | uint64(t[s[3]])<<15 | uint64(t[s[4]])<<10 | uint64(t[s[5]])<<5 | uint64(t[s[6]])
+	lo := uint64(t[s[7]])<<25 | uint64(t[s[8]])<<20 | uint64(t[s[9]])<<15 | uint64(t[s[10]])<<10 | uint64(t[s[11]])<<5 | uint64(t[s[12]])
+	if (top|hi|lo)>>31 != 0 {
+		return 0, badCharacter(s)
 	}
-	if d0 > 7 {
-		return 0, fmt.Errorf("%w: %s is above 63 bits", ErrRange, quote(s))
+	if top > 7 {
+		return 0, above(s)
 	}
-	return ID(uint64(d0)<<60 | uint64(d1)<<55 | uint64(d2)<<50 | uint64(d3)<<45 | uint64(d4)<<40 |
-		uint64(d5)<<35 | uint64(d6)<<30 | uint64(d7)<<25 | uint64(d8)<<20 | uint64(d9)<<15 |
-		uint64(d10)<<10 | uint64(d11)<<5 | uint64(d12)), nil
+	return ID(top<<60 | hi<<30 | lo), nil
 }
+
+func badWidth(s string, want int) error {
+	return fmt.Errorf("%w: %s has %d bytes, want %d", ErrSyntax, quote(s), len(s), want)
+}
+
+func badCharacter(s string) error {
+	return fmt.Errorf("%w: %s has a character outside the alphabet", ErrSyntax, quote(s))
+}
+
+func above(s string) error { return fmt.Errorf("%w: %s is above 63 bits", ErrRange, quote(s)) }

@@ -198,13 +198,13 @@ func (s *Snowflake) Close(ctx context.Context) error {
 		s.closing.Unlock()
 		return nil
 	}
-	s.closed = true
-	w.limit.Store(0) // before the word is read below: see claim
+	s.closed = true // from here on nobody raises the limit or installs another window
 	close(s.stop)
 	if s.keep != nil {
 		s.keep.cancel()
 	}
 	s.closing.Unlock()
+	w.limit.Store(0) // before the word is read below: see NextFor
 
 	done := make(chan struct{})
 	go func() { s.stopped.Wait(); close(done) }()

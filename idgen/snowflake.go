@@ -3,6 +3,7 @@ package idgen
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,7 +27,7 @@ type Snowflake struct {
 	coarse                         bool
 	maxShard                       uint32
 	maxTick                        int64
-	seqMask                        uint64
+	seqMask, turn                  uint64
 	maxAhead, maxWait, coarseEvery int64 // nanoseconds
 	clk                            clock
 	pump                           pump
@@ -40,8 +41,8 @@ type Snowflake struct {
 	waits, exhausted atomic.Uint64
 	waitTime         atomic.Int64
 
-	closing   sync.Mutex // orders Close, install and the start of goroutines
-	closed    bool       // under closing
+	closing   sharedMutex // orders Close, install and the start of goroutines
+	closed    bool        // under closing
 	stop      chan struct{}
 	stopped   sync.WaitGroup
 	lastGrant Grant // under closing
@@ -53,16 +54,26 @@ type Snowflake struct {
 // one atomic operation on it: that is the whole proof of uniqueness. A sequence that overflows carries into the tick.
 type window struct {
 	_    [120]byte // the word is written by everybody: nothing else lives in its cache lines
-	word atomic.Uint64
+	word sharedUint64
 	_    [120]byte
 	// limit is the first slot that may not be issued. It is compared after the atomic operation that took the slot.
 	// The keeper raises it, Close and a change of worker set it to 0; every call loads it.
-	limit  atomic.Uint64
+	limit sharedUint64
+	// open is the tick of the clock at which calls may add to the word without a look at it: a hint that spares the word's
+	// cache line a journey. Who moves the word to a tick publishes it, who takes the last slot of a tick shuts it.
+	open sharedInt64
+	// awaited is the latest tick that somebody waits for; who has to wait publishes it.
+	awaited atomic.Int64
+	// crowd counts the calls that sleep or let others run; those calls publish, the end of a turn reads.
+	crowd  atomic.Int64
 	worker uint64 // shifted into place
 	number uint32
 	first  uint64 // the word at the start
 	from   int64  // tick of Grant.From
 }
+
+// shut is the open tick while calls have to look at the word.
+const shut = int64(-1) << 62
 
 // SnowflakeOptions are the options of NewSnowflake and NewLeased. The zero value is right for a service.
 type SnowflakeOptions struct {
@@ -122,6 +133,8 @@ func newSnowflake(o SnowflakeOptions) (*Snowflake, error) {
 		s.maxWait = int64(time.Second)
 	}
 	s.tickShift, s.shardShift, s.workerPos, s.seqPos = l.shifts()
+	s.tickShift -= l.SeqBits // of a slot, where the tick stands above the sequence already
+	s.turn = mask(l.SeqBits - min(l.SeqBits, 8))
 	s.pump.tick.Store(parked)
 	s.clk.start(l)
 	return s, nil
@@ -131,6 +144,8 @@ func (s *Snowflake) newWindow(worker uint32, from int64, limit, first uint64) *w
 	w := &window{worker: uint64(worker) << s.workerPos, number: worker, first: first, from: from}
 	w.word.Store(first)
 	w.limit.Store(limit)
+	w.open.Store(shut)
+	w.awaited.Store(shut)
 	return w
 }
 
@@ -148,22 +163,36 @@ func (s *Snowflake) NextFor(ctx context.Context, shard uint32) (ID, error) {
 		return 0, ErrClosed
 	}
 	if shard > s.maxShard {
-		return 0, fmt.Errorf("%w: shard %d, at most %d", ErrRange, shard, s.maxShard)
+		return 0, s.noShard(shard)
 	}
 	var now int64
 	if !s.coarse {
-		now = s.clk.tickAt(s.now())
+		m := int64(time.Since(s.clk.base))
+		if m >= s.clk.next.Load() {
+			s.resync(m)
+		}
+		now = s.clk.tickAt(m + s.clk.off.Load())
 	} else if now = s.pump.tick.Load(); now == parked {
 		now = s.wakePump(w)
 	}
-	slot, ok := s.claim(w, now)
-	if !ok {
+	if now != w.open.Load() && !s.openTick(w, now) {
+		return s.nextSlow(ctx, shard)
+	}
+	slot := w.word.Add(1) - 1
+	// After the atomic operation, never before: a Close or a change of worker that reads the word afterwards counts this
+	// slot, or this load sees the limit it has set.
+	if slot >= w.limit.Load() {
+		w.open.Store(shut)
 		return s.nextSlow(ctx, shard)
 	}
 	if s.coarse && slot&63 == 0 {
 		s.pump.tick.Store(s.clk.tickAt(s.now())) // bounds the lag when the goroutine gets no processor
 	}
-	if tick := int64(slot >> (s.seqBits & 63)); tick > now {
+	tick := int64(slot >> (s.seqBits & 63))
+	if slot&s.turn == s.turn {
+		s.endTurn(w, slot)
+	}
+	if tick > now {
 		if err := s.settle(ctx, w, tick); err != nil {
 			return 0, err
 		}
@@ -171,38 +200,51 @@ func (s *Snowflake) NextFor(ctx context.Context, shard uint32) (ID, error) {
 	return s.pack(w, slot, shard), nil
 }
 
-// claim takes one slot that is free at tick now. False means that the call has to wait or fail, and holds no slot that
-// it could use.
-func (s *Snowflake) claim(w *window, now int64) (slot uint64, ok bool) {
+func (s *Snowflake) noShard(shard uint32) error {
+	return fmt.Errorf("%w: shard %d, at most %d", ErrRange, shard, s.maxShard)
+}
+
+// openTick lets calls at tick now take slots with one addition, if slots of now are free. It moves the word to now, but
+// not past the rest of a tick that callers have waited for: timers are late, and that rest would be lost at every cap.
+// False means that the call has to wait or to fail.
+func (s *Snowflake) openTick(w *window, now int64) bool {
 	for {
-		cur := w.word.Load()
+		cur, limit := w.word.Load(), w.limit.Load()
+		first := uint64(now) << (s.seqBits & 63)
 		switch tick := int64(cur >> (s.seqBits & 63)); {
-		case tick == now:
-			if cur >= w.limit.Load() {
-				return 0, false
+		case tick == now || tick == now-1 && tick == w.awaited.Load():
+			if cur >= limit {
+				return false
 			}
-			slot = w.word.Add(1) - 1
-		case tick < now:
-			slot = uint64(now) << (s.seqBits & 63)
-			if now > s.maxTick || slot >= w.limit.Load() {
-				return 0, false
-			}
-			if !w.word.CompareAndSwap(cur, slot+1) {
+		case tick > now || now > s.maxTick || first >= limit:
+			return false
+		default:
+			if !w.word.CompareAndSwap(cur, first) {
 				continue
 			}
-		default:
-			return 0, false
 		}
-		// After the atomic operation, never before: a Close or a change of worker that reads the word afterwards
-		// counts this slot, or this load sees the limit it has set.
-		return slot, slot < w.limit.Load()
+		w.open.Store(now)
+		return true
+	}
+}
+
+// endTurn runs after the last slot of a tick and of each of the 256 turns of one. In a tick that callers have waited for,
+// it lets the others run that the same tick has woken, before this goroutine comes back and takes all that is left.
+func (s *Snowflake) endTurn(w *window, slot uint64) {
+	if slot&s.seqMask == s.seqMask {
+		w.open.Store(shut)
+	}
+	if int64(slot>>s.seqBits) == w.awaited.Load() && w.crowd.Load() > 0 {
+		w.crowd.Add(1)
+		runtime.Gosched()
+		w.crowd.Add(-1)
 	}
 }
 
 // pack moves the fields of a slot into place.
 func (s *Snowflake) pack(w *window, slot uint64, shard uint32) ID {
 	// The masks of 63 change nothing; they spare the processor a comparison per shift.
-	return ID(slot>>(s.seqBits&63)<<(s.tickShift&63) | slot&s.seqMask<<(s.seqPos&63) |
+	return ID(slot&^s.seqMask<<(s.tickShift&63) | slot&s.seqMask<<(s.seqPos&63) |
 		w.worker | uint64(shard)<<(s.shardShift&63))
 }
 

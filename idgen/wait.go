@@ -57,11 +57,14 @@ func (s *Snowflake) take(ctx context.Context, n uint64) (w *window, slot, k uint
 		if !w.word.CompareAndSwap(cur, slot+k) {
 			continue
 		}
+		if (slot+k)&s.seqMask == 0 {
+			w.open.Store(shut)
+		}
 		if limit = w.limit.Load(); slot >= limit {
 			continue // closed, or the worker changed: the next round tells which
 		}
 		if wait > 0 {
-			err = s.sleep(ctx, tick, wait)
+			err = s.sleep(ctx, w, tick, wait)
 		}
 		return w, slot, min(k, limit-slot), err
 	}
@@ -77,7 +80,8 @@ func (s *Snowflake) settle(ctx context.Context, w *window, tick int64) error {
 	if err := s.allow(ctx, w, wait, s.clk.tickAt(d)); err != nil {
 		return err
 	}
-	return s.sleep(ctx, tick, wait)
+	w.open.Store(shut)
+	return s.sleep(ctx, w, tick, wait)
 }
 
 // allow decides whether a caller may sleep that long.
@@ -101,7 +105,10 @@ func (s *Snowflake) allow(ctx context.Context, w *window, wait, now int64) error
 
 // sleep returns when tick has started, less MaxAhead. A timer that fires early is armed again; a clock that goes back
 // during the sleep can make the rest longer than MaxWait, which ends the call.
-func (s *Snowflake) sleep(ctx context.Context, tick, wait int64) error {
+func (s *Snowflake) sleep(ctx context.Context, w *window, tick, wait int64) error {
+	w.awaited.Store(tick)
+	w.crowd.Add(1)
+	defer w.crowd.Add(-1)
 	begin := time.Now()
 	t := time.NewTimer(time.Duration(wait))
 	defer t.Stop()

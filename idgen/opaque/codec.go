@@ -17,11 +17,12 @@ var ErrForged = errors.New("opaque: check bits do not match")
 
 // Codec turns ids into public texts and back. It is immutable and safe for concurrent use.
 type Codec struct {
-	k0, k1      uint64 // key of the round function
-	left, right uint8  // bits of the two halves, left <= right
+	keys        [16]sipKey // one per round of the network
+	rounds      int
+	left, right uint8 // bits of the two halves, left <= right
 	idBits      uint8
 	checkBits   uint8
-	rounds      uint64
+	wide        bool // a half has more than 56 bits
 	form        form
 }
 
@@ -55,15 +56,18 @@ func New(key []byte, o Options) (*Codec, error) {
 	case o.Encoding > idgen.Base62:
 		return nil, fmt.Errorf("%w: opaque: Encoding is %d, none of the three", idgen.ErrInvalid, o.Encoding)
 	}
-	info := fmt.Sprintf("sysblocks idgen opaque 1\x00%d\x00%d\x00%s", o.IDBits, o.CheckBits, o.Name)
-	derived, err := hkdf.Key(sha256.New, key, nil, info, 16)
-	if err != nil {
-		return nil, fmt.Errorf("opaque: derive the key: %w", err)
-	}
 	c := &Codec{
-		k0: binary.LittleEndian.Uint64(derived), k1: binary.LittleEndian.Uint64(derived[8:]),
 		left: uint8(n / 2), right: uint8(n - n/2), idBits: o.IDBits, checkBits: o.CheckBits,
-		rounds: 8, form: forms(o.Encoding, n),
+		rounds: 8, wide: n > 112, form: forms(o.Encoding, n),
+	}
+	info := fmt.Sprintf("sysblocks idgen opaque 1\x00%d\x00%d\x00%s", o.IDBits, o.CheckBits, o.Name)
+	derived, err := hkdf.Key(sha256.New, key, nil, info, 16*len(c.keys))
+	if err != nil {
+		return nil, fmt.Errorf("opaque: derive the keys: %w", err)
+	}
+	for i := range c.keys {
+		k := derived[16*i:]
+		c.keys[i] = sipKey{binary.LittleEndian.Uint64(k), binary.LittleEndian.Uint64(k[8:])}
 	}
 	// Small domains need more rounds: the known attacks on a Feistel network of n bits are cheap when 2^(n/2) is.
 	if n < 40 {
@@ -86,6 +90,10 @@ func forms(e idgen.Encoding, n int) form {
 	for reach.Cmp(values) < 0 {
 		reach.Mul(reach, big.NewInt(int64(f.base)))
 		f.width++
+	}
+	f.ten = 1
+	for range group {
+		f.ten *= f.base
 	}
 	return f
 }
@@ -112,9 +120,9 @@ func (c *Codec) AppendEncode(dst []byte, id idgen.ID) ([]byte, error) {
 		hi = uint64(id) << (c.checkBits - 64)
 	}
 	a, b := c.split(hi, lo)
-	for i := uint64(0); i < c.rounds; i += 2 {
-		a ^= sip(c.k0, c.k1, b, i|9<<56) & mask(c.left)
-		b ^= sip(c.k0, c.k1, a, i+1|9<<56) & mask(c.right)
+	for i := 0; i < c.rounds; i += 2 {
+		a ^= c.keys[i&15].sum(b, c.wide, c.last(b)) & mask(c.left)
+		b ^= c.keys[(i+1)&15].sum(a, c.wide, c.last(a)) & mask(c.right)
 	}
 	hi, lo = c.join(a, b)
 	return c.form.append(dst, hi, lo), nil
@@ -135,9 +143,9 @@ func (c *Codec) Decode(s string) (idgen.ID, error) {
 		return 0, fmt.Errorf("%w: opaque: %s is above %d bits", idgen.ErrRange, quote(s), n)
 	}
 	a, b := c.split(hi, lo)
-	for i := c.rounds; i > 0; i -= 2 {
-		b ^= sip(c.k0, c.k1, a, i-1|9<<56) & mask(c.right)
-		a ^= sip(c.k0, c.k1, b, i-2|9<<56) & mask(c.left)
+	for i := c.rounds - 2; i >= 0; i -= 2 {
+		b ^= c.keys[(i+1)&15].sum(a, c.wide, c.last(a)) & mask(c.right)
+		a ^= c.keys[i&15].sum(b, c.wide, c.last(b)) & mask(c.left)
 	}
 	hi, lo = c.join(a, b)
 	id := lo>>c.checkBits | hi<<(64-c.checkBits)
@@ -152,6 +160,14 @@ func (c *Codec) Decode(s string) (idgen.ID, error) {
 		return 0, ErrForged
 	}
 	return idgen.ID(id), nil
+}
+
+// last is the last block of a half's hash: of 7 bytes, or of 8 where the half needs them.
+func (c *Codec) last(half uint64) uint64 {
+	if c.wide {
+		return 8 << 56
+	}
+	return half | 7<<56
 }
 
 // split cuts a value of left+right bits in two, join puts it together.

@@ -20,8 +20,8 @@
 //	+---------+---------+
 //	| a: n/2  | b: rest |
 //	+---------+---------+
-//	  a ^= F(0, b)            F(i, x) = SipHash-2-4 of x and the round number,
-//	  b ^= F(1, a)            under a key derived from yours and Name (HKDF-SHA-256)
+//	  a ^= F(0, b)            F(i, x) = SipHash-2-4 of x under the key of round i;
+//	  b ^= F(1, a)            HKDF-SHA-256 derives the keys from yours and Name
 //	  …                       8 rounds, 16 below 40 bits
 //	+---------+---------+
 //	|   permuted number | -> Base58, Base32 or Base62
@@ -52,7 +52,7 @@
 // # Costs
 //
 // Eight or sixteen calls of SipHash, about 10 ns each. Encode allocates its string, AppendEncode and Decode nothing.
-// A Codec takes about 100 bytes; make one per name and keep it.
+// A Codec takes about 400 bytes; make one per name and keep it.
 //
 // # Limits
 //

@@ -27,8 +27,8 @@ func ExampleNew() {
 	_, err = codec.Decode("111111111111111")
 	fmt.Println(errors.Is(err, opaque.ErrForged))
 	// Output:
-	// C52SvfQzyDe5B1g 1 <nil>
-	// NxkU54bY29ePeHv 2 <nil>
-	// Rg2vmAFqREFkjaD 3 <nil>
+	// UrLtsPVRtyNgcMG 1 <nil>
+	// XvFicjwR9myvphr 2 <nil>
+	// U48faqgYwAcv13s 3 <nil>
 	// true
 }

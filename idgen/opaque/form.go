@@ -44,6 +44,7 @@ type form struct {
 	alphabet string
 	digits   *[256]byte
 	base     uint64
+	ten      uint64 // base^10
 	width    int
 }
 
@@ -52,11 +53,10 @@ const group = 10
 // append writes the digits from the right, ten per division of the 128 bits.
 func (f *form) append(dst []byte, hi, lo uint64) []byte {
 	var buf [maxWidth]byte
-	ten := pow(f.base, group)
 	for at := f.width; at > 0; {
 		var low uint64
-		high := hi / ten
-		lo, low = bits.Div64(hi%ten, lo, ten)
+		high := hi / f.ten
+		lo, low = bits.Div64(hi%f.ten, lo, f.ten)
 		hi = high
 		for range min(group, at) {
 			at--
@@ -67,20 +67,12 @@ func (f *form) append(dst []byte, hi, lo uint64) []byte {
 	return append(dst, buf[:f.width]...)
 }
 
-func pow(base uint64, n int) uint64 {
-	p := uint64(1)
-	for range n {
-		p *= base
-	}
-	return p
-}
-
 // parse reads exactly width digits.
 func (f *form) parse(s string) (hi, lo uint64, err error) {
 	if len(s) != f.width {
 		return 0, 0, fmt.Errorf("%w: opaque: %s has %d bytes, want %d", idgen.ErrSyntax, quote(s), len(s), f.width)
 	}
-	over, ten := uint64(0), pow(f.base, group)
+	over := uint64(0)
 	for at, n := 0, f.width%group; at < f.width; n = group {
 		var part uint64
 		for range n {
@@ -92,8 +84,8 @@ func (f *form) parse(s string) (hi, lo uint64, err error) {
 			at++
 		}
 		// (hi, lo) = (hi, lo)*base^10 + part
-		h1, l1 := bits.Mul64(lo, ten)
-		h2, l2 := bits.Mul64(hi, ten)
+		h1, l1 := bits.Mul64(lo, f.ten)
+		h2, l2 := bits.Mul64(hi, f.ten)
 		var carry uint64
 		lo, carry = bits.Add64(l1, part, 0)
 		hi, carry = bits.Add64(l2, h1, carry)

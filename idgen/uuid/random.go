@@ -9,13 +9,13 @@ import (
 // block is a store of random bytes: one read of crypto/rand serves many ids. Bytes are wiped when they are used, so that
 // a later look at the memory does not show them.
 type block struct {
-	buf  [blockSize + 2]byte // two more, so that a load of eight bytes may start at the last six
+	buf  [blockSize + 8]byte // so that a load of eight bytes may start anywhere in the block
 	used int
 }
 
 // blockSize spreads the cost of a read over 85 ids of 6 bytes. The generator of the kernel is the floor: about 3 ns per
-// byte where it runs in the vDSO, whatever the size.
-const blockSize = 510
+// byte, in the vDSO and for any size.
+const blockSize = 512
 
 var blocks = sync.Pool{New: func() any { return &block{used: blockSize} }} //nolint:gochecknoglobals // a cache without settings
 
@@ -26,7 +26,7 @@ func (b *block) giveBack() { blocks.Put(b) }
 
 // next48 returns 48 fresh bits.
 func (b *block) next48() uint64 {
-	if b.used == blockSize {
+	if b.used > blockSize-6 {
 		b.refill()
 	}
 	p := b.buf[b.used : b.used+8]
@@ -34,6 +34,18 @@ func (b *block) next48() uint64 {
 	binary.LittleEndian.PutUint64(p, v>>48<<48) // wipes six and keeps two
 	b.used += 6
 	return v & (1<<48 - 1)
+}
+
+// next16 returns 16 fresh bits.
+func (b *block) next16() uint64 {
+	if b.used > blockSize-2 {
+		b.refill()
+	}
+	p := b.buf[b.used : b.used+2]
+	v := binary.LittleEndian.Uint16(p)
+	binary.LittleEndian.PutUint16(p, 0)
+	b.used += 2
+	return uint64(v)
 }
 
 func (b *block) refill() {

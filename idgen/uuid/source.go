@@ -80,7 +80,7 @@ func eraAt(base time.Time, skew, after int64) *era {
 	e.next.Store(resyncEvery)
 	e.skew.Store(skew)
 	b := takeBlock()
-	e.word.Store(b.next48() & startMask)
+	e.word.Store(b.next16() & startMask)
 	b.giveBack()
 	return e
 }
@@ -103,7 +103,7 @@ func (s *Source) slots(n uint64, b *block) (e *era, slot uint64) {
 		if cur>>counterBits >= tick {
 			return e, e.word.Add(n) - n
 		}
-		slot = tick<<counterBits | b.next48()&startMask
+		slot = tick<<counterBits | b.next16()&startMask
 		if e.word.CompareAndSwap(cur, slot+n) {
 			return e, slot
 		}

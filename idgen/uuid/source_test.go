@@ -191,7 +191,7 @@ func TestUsedRandomBytesAreWiped(t *testing.T) {
 			require.Zero(t, c)
 		}
 	}
-	require.Equal(t, blockSize, b.used)
+	require.Greater(t, b.used, blockSize-6)
 }
 
 func TestNothingIsAllocated(t *testing.T) {

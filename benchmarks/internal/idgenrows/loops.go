@@ -22,15 +22,19 @@ func serial(once func() error) harness.Op {
 }
 
 // parallel spreads them over ten goroutines per core.
-func parallel(once func() error) harness.Op {
-	return func(n int) {
-		goroutines := 10 * runtime.GOMAXPROCS(0)
+func parallel(once func() error) harness.Op { return spread(10 * runtime.GOMAXPROCS(0))(once) }
+
+// spread spreads them over a number of goroutines.
+func spread(goroutines int) loop {
+	return func(once func() error) harness.Op {
 		one := serial(once)
-		var wg sync.WaitGroup
-		for g := range goroutines {
-			wg.Go(func() { one((n + g) / goroutines) })
+		return func(n int) {
+			var wg sync.WaitGroup
+			for g := range goroutines {
+				wg.Go(func() { one((n + g) / goroutines) })
+			}
+			wg.Wait()
 		}
-		wg.Wait()
 	}
 }
 

@@ -24,8 +24,10 @@ func Rows(quick bool) ([]harness.Row, error) {
 		z.run = 50 * time.Millisecond
 	}
 	rows := snowflakes(z)
+	rows = append(rows, tails(z)...)
 	rows = append(rows, atTheCap(z)...)
 	rows = append(rows, segments(z)...)
+	rows = append(rows, stores()...)
 	rows = append(rows, uuids()...)
 	return append(rows, texts()...), nil
 }
