@@ -89,6 +89,26 @@ func (s *MemoryStore) Load(ctx context.Context, id ID) (Record, error) {
 	return e.record(expires), nil
 }
 
+// lend implements local.
+func (s *MemoryStore) lend(ctx context.Context, id ID, now int64, st *state) (payload string, err error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	e := s.shards[id[0]].get(id)
+	if e == nil {
+		return "", ErrNotFound
+	}
+	st.expires = e.expires.Load()
+	if st.expires <= now {
+		return "", ErrNotFound
+	}
+	if e.used.Load() == 0 {
+		e.used.Store(1)
+	}
+	st.id, st.version, st.userID, st.created, st.deadline = e.id, e.version, e.userID(), e.created, e.deadline
+	return e.blob[e.userLen:], nil
+}
+
 // Save implements Store.
 func (s *MemoryStore) Save(ctx context.Context, rec Record) error {
 	if err := ctx.Err(); err != nil {
@@ -97,17 +117,23 @@ func (s *MemoryStore) Save(ctx context.Context, rec Record) error {
 	if len(rec.UserID) > maxLabel {
 		return fmt.Errorf("%w: user ID of %d bytes, at most %d", ErrInvalid, len(rec.UserID), maxLabel)
 	}
-	fresh := newEntry(rec)
+	return s.save(newEntry(rec), now())
+}
+
+// put implements local: Save of the record of st.
+func (s *MemoryStore) put(st *state, now int64) error { return s.save(st.entry(), now) }
+
+func (s *MemoryStore) save(fresh *entry, now int64) error {
 	if fresh.cost() > s.maxBytes {
 		return ErrFull
 	}
 	for {
-		stored, err := s.trySave(fresh, rec.Version, now())
+		stored, err := s.trySave(fresh, fresh.version-1, now)
 		if stored || err != nil {
 			return err
 		}
 		// No lock is held here: eviction takes that of any shard.
-		if !s.makeRoom(now(), rec.ID) {
+		if !s.makeRoom(now, fresh.id) {
 			return ErrFull
 		}
 	}
