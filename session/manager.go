@@ -14,7 +14,7 @@ type Manager[T any] struct {
 	keys       *Keyring
 	aad        [][]byte // client side, by transport: binds a sealed session to the place it was sent to
 	transports []Transport
-	vary       []string // request headers that they read
+	vary       []string          // request headers that they read
 	zero       string            // encoding of the zero T; "" if it has none
 	local      local             // the store, if it can do without copies
 	turns      [64]chan struct{} // of size one: commits that have met a conflict queue up here, by ID
@@ -28,6 +28,9 @@ func New[T any](store Store, opts Options) (*Manager[T], error) {
 	}
 	if err := opts.resolve(false); err != nil {
 		return nil, err
+	}
+	if opts.MaxPerUser > 0 && !indexes(store) {
+		return nil, fmt.Errorf("%w: MaxPerUser %d needs a store with UserIndexer", ErrInvalid, opts.MaxPerUser)
 	}
 	m := newManager[T](opts)
 	m.store, m.keys = store, opts.Keys
@@ -77,7 +80,7 @@ func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 				return
 			}
 		}
-		q := &request[T]{Context: r.Context(), m: m, r: r}
+		q := &request[T]{m: m, r: r}
 		q.writer.inner, q.writer.hooks = w, q
 		next.ServeHTTP(q.writer.wrap(), r.WithContext(q)) //nolint:contextcheck // the commit outlives a client that has gone, by intent
 		q.writer.finish()                                 // not deferred: a panic of next commits nothing
