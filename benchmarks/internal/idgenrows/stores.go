@@ -128,12 +128,12 @@ func (s *store) onSQL(driver, dsn string, d sqlid.Dialect) error {
 }
 
 // contender opens s for one side of a row.
-func (s *store) contender(name, kind string, make func() (once func() error, done func(), err error), run loop) harness.Contender {
+func (s *store) contender(name, kind string, begin func() (once func() error, done func(), err error), run loop) harness.Contender {
 	return harness.Contender{Name: name, Setup: func() (harness.Op, func(), error) {
 		if err := s.open(kind); err != nil {
 			return nil, nil, err
 		}
-		once, done, err := make()
+		once, done, err := begin()
 		if err != nil {
 			s.close()
 			return nil, nil, err
