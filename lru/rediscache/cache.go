@@ -20,6 +20,8 @@ var (
 	ErrClosed = errors.New("rediscache: cache is closed")
 	// ErrReply is wrapped by errors about an answer of the server that no script of ours gives.
 	ErrReply = errors.New("rediscache: unexpected reply")
+	// ErrDeaf is wrapped by what OnError hears when the subscription was lost.
+	ErrDeaf = errors.New("rediscache: subscription lost")
 	// ErrSlow is wrapped by the errors of calls that the server did not answer in time.
 	ErrSlow = errors.New("rediscache: no answer in time")
 )

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -55,21 +56,33 @@ func (c *Cache[K, V]) subscribe() (stood bool) {
 		defer close(watched)
 		c.watch(ctx, cancel)
 	}()
+	var mu sync.Mutex
 	ready := func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if ctx.Err() != nil {
+			return // given up meanwhile
+		}
 		stood = true
 		c.feed.heard.Store(int64(time.Since(c.feed.begin)))
 		c.feed.live.Store(true)
 		c.local.Clear() // what was written meanwhile is unknown; loads in flight are not stored either
 	}
-	err := c.opts.Subscribe(ctx, c.channel(), ready, c.hear)
+	lost := make(chan error, 1)
+	go func() { lost <- c.opts.Subscribe(ctx, c.channel(), ready, c.hear) }()
+	var err error
+	select {
+	case err = <-lost:
+	case <-ctx.Done(): // a client may not notice; nobody waits for it
+		err = context.Cause(ctx)
+	}
+	mu.Lock() // from here on ready does nothing
+	defer mu.Unlock()
 	cancel()
 	<-watched
 	c.deafen()
-	if err == nil {
-		err = ctx.Err()
-	}
 	if c.closed.Err() == nil {
-		c.trouble(fmt.Errorf("rediscache: subscription lost: %w", err))
+		c.trouble(fmt.Errorf("%w: %w", ErrDeaf, err))
 	}
 	return stood
 }
