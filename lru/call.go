@@ -407,6 +407,7 @@ func (c *Cache[K, V]) settle(r *result[K, V], quiet bool) {
 		s.remember(cl, r.err, int64(c.opts.Loading.ErrorTTL), pause)
 	}
 	cl.value, cl.err = r.value, r.err
+	s.publish()
 	s.mu.Unlock()
 	c.relieve(s, e)
 }

@@ -55,7 +55,7 @@ func (c *Cache[K, V]) removeSame(s *shard[K, V], e *entry[K, V], v V) bool {
 func (s *shard[K, V]) entries() []*entry[K, V] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := make([]*entry[K, V], 0, s.len.Load())
+	out := make([]*entry[K, V], 0, s.table.Load().count)
 	s.order(func(e *entry[K, V]) bool {
 		out = append(out, e)
 		return true
