@@ -220,7 +220,7 @@ func (c *Cache[K, V]) removeWith(key K, step func() bool) {
 	s := c.shard(h)
 	s.mu.Lock()
 	if step() {
-		s.void(key)
+		s.void(h, key)
 		if e := c.alive(s, h, key, 0); e != nil {
 			c.remove(s, e, Removed)
 		}
