@@ -48,6 +48,16 @@ func TestWindowFollowsTheStreamBothWays(t *testing.T) {
 	}
 }
 
+func TestFrequencyBeatsRecencyWherePopularityIsConstant(t *testing.T) {
+	keys := zipfKeys(200_000, 1.01, 50_000)
+	ratio := func(p Policy) float64 {
+		return replay(mustNew(t, 1000, Options[uint64, uint64]{Policy: p}), len(keys), func(i int) uint64 { return keys[i] })
+	}
+	if adaptive, recent := ratio(Adaptive), ratio(LRU); adaptive < recent+0.05 {
+		t.Errorf("Adaptive hits %.3f, LRU %.3f of a Zipf stream", adaptive, recent)
+	}
+}
+
 func TestLongLoopIsNotLostToNewcomersThatLeadByOne(t *testing.T) {
 	const capacity = 1000
 	c := mustNew(t, capacity, Options[uint64, uint64]{})
