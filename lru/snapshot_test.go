@@ -156,7 +156,9 @@ func TestWarmReplacesNothingAndHeedsWritesBesideIt(t *testing.T) {
 }
 
 func oneEntry(key int, value string) iter.Seq2[Entry[int, string], error] {
-	return func(yield func(Entry[int, string], error) bool) { yield(Entry[int, string]{Key: key, Value: value}, nil) }
+	return func(yield func(Entry[int, string], error) bool) {
+		yield(Entry[int, string]{Key: key, Value: value}, nil)
+	}
 }
 
 func TestWarmStoresNothingAfterClear(t *testing.T) {
