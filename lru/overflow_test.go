@@ -207,6 +207,33 @@ func TestRefreshDoesNotTakeTheOldValueFromTheTier(t *testing.T) {
 	}
 }
 
+// TestEntryOnItsWayToTheTierIsFoundWhileItLives looks for an evicted entry before its Put began.
+func TestEntryOnItsWayToTheTierIsFoundWhileItLives(t *testing.T) {
+	tier, o := newTier(), &origins{}
+	c := stringsOf(t, 10, Options[int, string]{Policy: LRU, Load: o.load, Overflow: tier})
+	c.Set(1, "one")
+	c.SetTTL(2, "two", 5*time.Millisecond)
+	s := &c.shards[0]
+	s.mu.Lock()
+	for _, key := range []int{1, 2} {
+		h := c.hash(key)
+		e := s.table.Load().find(h, key)
+		c.used.Add(-1)
+		c.evict(s, e)
+	}
+	spills := s.takeSpills() // what the evicting goroutine does next takes its time
+	s.publish()
+	s.mu.Unlock()
+	<-time.After(5 * time.Millisecond)
+	fetches(t, c, 1, "one")
+	fetches(t, c, 2, "2/0")
+	s.pour(spills)
+	if tier.has(1) || tier.has(2) {
+		t.Fatal("an entry is in memory and in the tier")
+	}
+	check(t, c)
+}
+
 // TestLatePutDoesNotOutliveAWrite holds the Put of an evicted value back until the key is removed.
 func TestLatePutDoesNotOutliveAWrite(t *testing.T) {
 	tier, o := newTier(), &origins{}

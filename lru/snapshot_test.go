@@ -234,6 +234,18 @@ func TestDamagedSnapshotIsCorruptWhereverItIsDamaged(t *testing.T) {
 	}
 }
 
+func TestMissingFrameIsCorruption(t *testing.T) {
+	a := stringsOf(t, 10, Options[int, string]{})
+	empty := save(t, a)
+	a.Set(1, "one")
+	full := save(t, a)
+	cut := append(slices.Clone(full[:len(empty)-16]), full[len(full)-16:]...) // header and last frame
+	b := stringsOf(t, 10, Options[int, string]{})
+	if _, err := b.Restore(t.Context(), bytes.NewReader(cut), Encoding[int, string]{}); !errors.Is(err, ErrCorrupt) {
+		t.Fatalf("Restore: %v", err)
+	}
+}
+
 func TestRestoreLeavesWhatFollowsUnread(t *testing.T) {
 	a := stringsOf(t, 10, Options[int, string]{})
 	a.Set(1, "one")

@@ -116,7 +116,7 @@ func (c *Cache[K, V]) warm(w *warmRun, e Entry[K, V], warmth uint64) (stored, fu
 	case s.closed:
 		c.discard(&d)
 		return false, true
-	case d.refused || d.lapsed || s.warming.marked(d.hash) || s.calls[d.key] != nil ||
+	case d.refused || d.lapsed || s.warming.marked(d.hash) ||
 		s.table.Load().find(d.hash, d.key) != nil || c.tags != nil && c.tags.voids(d.tags, d.birth):
 		c.discard(&d)
 		return false, false
