@@ -35,6 +35,12 @@ type shard[K comparable, V any] struct {
 	pinned   list // entries of weight 0, in nodes of pins
 	pins     slab[K, V]
 
+	spills  []*spill[K, V]     // of the present operation
+	pending map[K]*spill[K, V] // the last one per key that is not done
+	warming *warming           // nil unless Warm or Restore runs
+
+	tiering sync.Mutex // orders what the tier does for the keys of this shard; never taken under mu
+
 	_ [64]byte // the next shard begins on another cache line
 }
 
@@ -88,12 +94,17 @@ func (s *shard[K, V]) use(e *entry[K, V]) {
 
 // add puts a new entry in. The key is absent and there is room.
 func (s *shard[K, V]) add(h uint64, e *entry[K, V], now int64) {
+	s.insert(h, e, now, func() { s.enlist(e, h) })
+}
+
+// insert is add with the place in the order as its own step.
+func (s *shard[K, V]) insert(h uint64, e *entry[K, V], now int64, enlist func()) {
 	t := s.table.Load()
 	if t.count >= t.limit {
 		t = t.grown(s.expect(), s.cache.place)
 		s.table.Store(t)
 	}
-	s.enlist(e, h)
+	enlist()
 	t.insert(s.cache.keyed(h, e), e)
 	s.load += int64(s.cache.weightOf(e))
 	s.inserted++
@@ -182,6 +193,11 @@ func (s *shard[K, V]) swap(old, e *entry[K, V]) {
 // depart counts a departure and keeps the event for the listener.
 func (s *shard[K, V]) depart(e *entry[K, V], v V, cause Cause) {
 	s.left[cause]++
+	if cause == Evicted && s.cache.overflow.on() {
+		out := s.cache.copyOf(e)
+		out.Value = v
+		s.later(e.key, &spill[K, V]{entry: out, source: e})
+	}
 	if s.cache.opts.OnRemove != nil {
 		out := s.cache.copyOf(e)
 		out.Value = v
@@ -200,12 +216,19 @@ func (s *shard[K, V]) publish() {
 	}
 }
 
-// unlock gives the lock back and then delivers what the listener has to hear.
+// unlock gives the lock back and then does what the tier has to do and delivers what the listener has to hear.
 func (s *shard[K, V]) unlock() {
 	tell := len(s.events) > 0 && !s.telling
-	s.publish()
-	s.mu.Unlock()
+	s.unlockQuietly()
 	if tell {
 		s.tell()
 	}
+}
+
+// unlockQuietly leaves the events to somebody else.
+func (s *shard[K, V]) unlockQuietly() {
+	spills := s.takeSpills()
+	s.publish()
+	s.mu.Unlock()
+	s.pour(spills)
 }

@@ -151,7 +151,7 @@ func (c *Cache[K, V]) store(s *shard[K, V], d *draft[K, V]) (e *entry[K, V], evi
 		c.discard(d)
 		return nil, false
 	}
-	s.void(d.key)
+	s.void(d.hash, d.key)
 	e = c.alive(s, d.hash, d.key, d.now)
 	switch {
 	case d.refused:
