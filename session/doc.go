@@ -94,7 +94,7 @@
 // more; after its first conflict a commit takes turns with the others of this process.
 //
 // MemoryStore loads without a lock, in a few dozen nanoseconds. A Save locks one of 256 shards. Sweep locks one shard
-// at a time, for 256 records at most.
+// at a time, for 32 records at most, and turns to the next.
 //
 // # Limits
 //

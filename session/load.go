@@ -37,9 +37,9 @@ func (q *request[T]) load(ctx context.Context) (*Session[T], error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if s := q.session.Load(); s != nil {
-		return s, s.getErr
+		return s, s.got()
 	}
-	s := &Session[T]{m: q.m, q: q, ctx: q.Context, transport: q.m.transports[0]}
+	s := &Session[T]{m: q.m, q: q, ctx: q.Context}
 	if err := q.m.identify(ctx, s, q.r); err != nil {
 		s = q.m.readOnly(q.Context, err) //nolint:contextcheck // the session outlives the caller of this Get
 		if ctx.Err() != nil {
@@ -51,7 +51,7 @@ func (q *request[T]) load(ctx context.Context) (*Session[T], error) {
 	if q.writer.sent.Load() { // the writer sets sent before it looks for a session: one of the two seals it
 		s.seal()
 	}
-	return s, s.getErr
+	return s, s.got()
 }
 
 // verdict on one token.
@@ -66,7 +66,7 @@ const (
 
 // identify tries the tokens of a request; the first that verifies wins.
 func (m *Manager[T]) identify(ctx context.Context, s *Session[T], r *http.Request) error {
-	var stale Transport // brought an ID that the store does not have
+	stale := -1 // transport that brought an ID that the store does not have
 	forged := false
 	tries := 0
 	for i, t := range m.transports {
@@ -76,19 +76,16 @@ func (m *Manager[T]) identify(ctx context.Context, s *Session[T], r *http.Reques
 				break
 			}
 			tries++
-			found, err := m.open(ctx, s, token, i)
-			if err == nil && found == verdictGood {
-				found, err = m.admit(ctx, s)
-			}
+			found, err := m.open(ctx, s, token, uint8(i))
 			if err != nil {
 				return err
 			}
 			switch found {
 			case verdictGood:
-				s.transport, s.clear = t, false
+				s.via, s.clear = uint8(i), false
 				return nil
 			case verdictUnknown:
-				stale = t
+				stale = i
 			case verdictForged:
 				forged = true
 			case verdictMalformed:
@@ -96,65 +93,92 @@ func (m *Manager[T]) identify(ctx context.Context, s *Session[T], r *http.Reques
 		}
 	}
 	// With a wrong secret nothing is cleared: a login in another tab may just have replaced it.
-	if stale != nil && !forged {
-		s.transport, s.clear = stale, true
+	if stale >= 0 && !forged {
+		s.via, s.clear = uint8(stale), true
 	}
 	return nil
 }
 
-// open verifies a token and fills in s. It asks the store only if the token has the right form and tag.
-func (m *Manager[T]) open(ctx context.Context, s *Session[T], token string, transport int) (verdict, error) {
+// open verifies a token, asks Check and counts the use. On any verdict but good, s is anonymous.
+func (m *Manager[T]) open(ctx context.Context, s *Session[T], token string, via uint8) (verdict, error) {
+	found, t, err := m.verify(ctx, s, token, via)
+	if err != nil || found != verdictGood {
+		return found, err
+	}
+	if found, err = m.check(ctx, s); err == nil && found == verdictGood {
+		found = m.touch(ctx, s, t)
+	}
+	if err != nil || found != verdictGood {
+		s.base, s.data, s.tok, s.send = state{}, "", "", false
+	}
+	return found, err
+}
+
+// verify fills in s if the token is good, and tells the time it went by. It asks the store only if the token has
+// the right form and tag.
+func (m *Manager[T]) verify(ctx context.Context, s *Session[T], token string, via uint8) (verdict, int64, error) {
 	if m.clientSide() {
-		return m.unseal(ctx, s, token, transport), nil
+		t := now()
+		return m.unseal(ctx, s, token, via, t), t, nil
 	}
 	id, secret, parsed := parseToken(token, m.keys)
 	switch parsed {
 	case tokenMalformed:
-		return verdictMalformed, nil
+		return verdictMalformed, 0, nil
 	case tokenForged:
 		m.forged(ctx, ID{}, "")
-		return verdictForged, nil
+		return verdictForged, 0, nil
 	case tokenGood:
 	}
-	m.counters.add(countLoads)
-	rec, err := m.store.Load(ctx, id)
-	if errors.Is(err, ErrNotFound) {
-		return verdictUnknown, nil
-	}
-	if err != nil {
-		return verdictUnknown, m.storeError("load", id, err)
-	}
-	st, ok := stateOf(&rec)
-	if !ok {
-		return verdictMalformed, nil // written by another version: not ours to clear
-	}
-	hash := secret.hash()
-	if subtle.ConstantTimeCompare(hash[:], st.env.hash[:]) != 1 {
+	st := &s.base
+	t, ok, err := m.read(ctx, id, st)
+	switch hash := secret.hash(); {
+	case errors.Is(err, ErrNotFound):
+		*st = state{}
+		return verdictUnknown, t, nil
+	case err != nil:
+		return verdictUnknown, t, m.storeError("load", id, err)
+	case !ok:
+		*st = state{}
+		return verdictMalformed, t, nil // written by another version: not ours to clear
+	case subtle.ConstantTimeCompare(hash[:], st.env.hash[:]) != 1:
 		m.forged(ctx, id, st.userID)
-		return verdictForged, nil
+		*st = state{}
+		return verdictForged, t, nil
+	case st.expires <= t:
+		*st = state{}
+		return verdictUnknown, t, nil
 	}
-	if st.expires <= now() {
-		return verdictUnknown, nil
+	s.data, s.tok = st.data, token
+	return verdictGood, t, nil
+}
+
+// local is a store of this process that can show its records and take new ones without a copy in between: a
+// payload that is a string cannot be changed by who sees it.
+type local interface {
+	lend(ctx context.Context, id ID, now int64, st *state) (payload string, err error)
+	put(st *state, now int64) error
+}
+
+// read loads a session into st, which is zero before, and tells the time: that of the call or, after I/O, the time
+// since. ok is false if the envelope is not one of ours.
+func (m *Manager[T]) read(ctx context.Context, id ID, st *state) (t int64, ok bool, err error) {
+	m.counters.add(countLoads)
+	if m.local != nil {
+		t = now()
+		payload, err := m.local.lend(ctx, id, t, st)
+		return t, err == nil && st.decode(payload), err
 	}
-	s.base, s.data, s.secret = st, st.data, secret
-	return verdictGood, nil
+	rec, err := m.store.Load(ctx, id)
+	if err == nil {
+		*st, ok = stateOf(&rec)
+	}
+	return now(), ok, err
 }
 
 func (m *Manager[T]) forged(ctx context.Context, id ID, userID string) {
 	m.counters.add(countForged)
 	m.event(ctx, Event{Kind: EventForged, ID: id, UserID: userID})
-}
-
-// admit asks Check and moves the expiry of a verified session. On any other verdict s is anonymous again.
-func (m *Manager[T]) admit(ctx context.Context, s *Session[T]) (verdict, error) {
-	found, err := m.check(ctx, s)
-	if err == nil && found == verdictGood {
-		found = m.touch(ctx, s)
-	}
-	if err != nil || found != verdictGood {
-		s.base, s.data, s.secret, s.send = state{}, nil, secret{}, false
-	}
-	return found, err
 }
 
 func (m *Manager[T]) check(ctx context.Context, s *Session[T]) (verdict, error) {
@@ -183,8 +207,8 @@ func (m *Manager[T]) check(ctx context.Context, s *Session[T]) (verdict, error) 
 
 // touch moves the expiry if it lags behind. Only "no such session" ends the request's session; another failure
 // costs nothing but a session that may end early.
-func (m *Manager[T]) touch(ctx context.Context, s *Session[T]) verdict {
-	expires, due := m.due(&s.base, now())
+func (m *Manager[T]) touch(ctx context.Context, s *Session[T], now int64) verdict {
+	expires, due := m.due(&s.base, now)
 	if !due {
 		m.counters.add(countTouchesSkipped)
 		return verdictGood
