@@ -3,8 +3,8 @@ package session_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -64,10 +64,10 @@ func TestCachedStoreSeesOwnWrites(t *testing.T) {
 	s := cached(t, inner, session.CacheOptions{})
 	rec := mustSave(t, s, fileRecord("ann", time.Hour))
 	for i := range 5 {
-		rec.Payload = []byte(fmt.Sprint(i))
+		rec.Payload = []byte(strconv.Itoa(i))
 		rec = mustSave(t, s, rec)
 		got, err := s.Load(t.Context(), rec.ID)
-		if err != nil || string(got.Payload) != fmt.Sprint(i) || got.Version != rec.Version {
+		if err != nil || string(got.Payload) != strconv.Itoa(i) || got.Version != rec.Version {
 			t.Errorf("%d: %q version %d, %v", i, got.Payload, got.Version, err)
 		}
 	}
@@ -252,7 +252,9 @@ func TestCachedStoreForgetsLoadsThatAWriteOvertook(t *testing.T) {
 			synctest.Wait()
 			hold <- struct{}{}
 			hold <- struct{}{}
-			<-slow
+			if err := <-slow; err != nil {
+				t.Errorf("%s: a load that began before it: %v", name, err)
+			}
 			if err := <-fast; !errors.Is(err, session.ErrNotFound) {
 				t.Errorf("%s: a load after it joined one before it: %v", name, err)
 			}

@@ -121,6 +121,7 @@ func (m *Manager[T]) verify(ctx context.Context, s *Session[T], token string, vi
 		t := now()
 		return m.unseal(ctx, s, token, via, t), t, nil
 	}
+	token, version := cutStamp(token)
 	id, secret, parsed := parseToken(token, m.keys)
 	switch parsed {
 	case tokenMalformed:
@@ -131,7 +132,7 @@ func (m *Manager[T]) verify(ctx context.Context, s *Session[T], token string, vi
 	case tokenGood:
 	}
 	st := &s.base
-	t, ok, err := m.read(ctx, id, st)
+	t, ok, err := m.read(ctx, id, version, st)
 	switch hash := secret.hash(); {
 	case errors.Is(err, ErrNotFound):
 		*st = state{}
@@ -161,16 +162,16 @@ type local interface {
 }
 
 // read loads a session into st, which is zero before, and tells the time: that of the call or, after I/O, the time
-// since. ok is false if the envelope is not one of ours.
-func (m *Manager[T]) read(ctx context.Context, id ID, st *state) (t int64, ok bool, err error) {
+// since. ok is false if the envelope is not one of ours. From replicas it wants at least that version.
+func (m *Manager[T]) read(ctx context.Context, id ID, version uint64, st *state) (t int64, ok bool, err error) {
 	m.counters.add(countLoads)
 	if m.local != nil {
 		t = now()
 		payload, err := m.local.lend(ctx, id, t, st)
 		return t, err == nil && st.decode(payload), err
 	}
-	rec, err := m.store.Load(ctx, id)
-	if err == nil {
+	rec, found, err := m.fresh(ctx, id, version)
+	if found {
 		*st, ok = stateOf(&rec)
 	}
 	return now(), ok, err

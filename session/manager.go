@@ -11,10 +11,11 @@ import (
 type Manager[T any] struct {
 	opts       Options // resolved
 	store      Store   // nil on the client side
+	lagging    bool    // the store reads from replicas: tokens are stamped
 	keys       *Keyring
 	aad        [][]byte // client side, by transport: binds a sealed session to the place it was sent to
 	transports []Transport
-	vary       []string // request headers that they read
+	vary       []string          // request headers that they read
 	zero       string            // encoding of the zero T; "" if it has none
 	local      local             // the store, if it can do without copies
 	turns      [64]chan struct{} // of size one: commits that have met a conflict queue up here, by ID
@@ -31,7 +32,10 @@ func New[T any](store Store, opts Options) (*Manager[T], error) {
 	}
 	m := newManager[T](opts)
 	m.store, m.keys = store, opts.Keys
-	m.local, _ = store.(local)
+	if memory, ok := store.(*MemoryStore); ok { // not what embeds one: its own Load or Save would be passed by
+		m.local = memory
+	}
+	m.lagging = lagging(store)
 	return m, nil
 }
 

@@ -207,3 +207,19 @@ func TestWrappersOfPlainStoresSayUnsupported(t *testing.T) {
 		}
 	}
 }
+
+// A store that embeds another and replaces a method is asked, whatever the inner one could do faster.
+func TestEmbeddingStoreIsAsked(t *testing.T) {
+	asked := uint64(1)
+	m, err := session.New[counter](&versioned{newMemory(t), &asked}, session.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := m.Lookup(t.Context(), "")
+	if err := s.Login(t.Context(), "ann", session.LoginOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Lookup(t.Context(), s.Token()+"0"); err != nil || asked != 36 {
+		t.Errorf("%v, asked for version %d", err, asked)
+	}
+}
