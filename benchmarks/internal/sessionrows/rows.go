@@ -25,7 +25,8 @@ func Rows(quick bool) ([]harness.Row, error) {
 	}
 	rows := requests(z)
 	rows = append(rows, sealing()...)
-	return append(rows, stores(z)...), nil
+	rows = append(rows, stores(z)...)
+	return append(rows, backends()...), nil
 }
 
 // work is what the handler of a row does.
