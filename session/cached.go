@@ -12,14 +12,15 @@ import (
 )
 
 // CachedStore keeps records of inner in this process for a short time and merges parallel loads of one ID. It
-// implements Store, UserIndexer, Sweeper and FreshLoader as far as inner does.
+// implements Store, UserIndexer, Sweeper and FreshLoader, the index and the sweep as far as inner does.
 //
 //	requests ──▶ CachedStore ──▶ inner
 //	              │ load at 0 s: v7, kept until 2 s, counted from before the load
 //	              │ own Save, Touch, Remove: at once
 //	              └ Save, Remove elsewhere: seen after 2 s at the latest
 //
-// That is the bound on revocation: a session that another process has ended, or renewed, may be served here for TTL.
+// That is the bound on revocation: a session that another process has ended, or the secret before a login or renewal,
+// may be served here for TTL. The secret after it is good at once: the manager takes a second look at what is newer.
 // Updates are not at risk: a save of what is out of date is a conflict, drops the entry, and runs again on the newest
 // data. With several processes behind a proxy, a browser may read data from before its own last write for as long;
 // around NewReplicatedStore(inner, nil) it does not, because tokens then carry the version.
@@ -112,9 +113,6 @@ func (s *CachedStore) Load(ctx context.Context, id ID) (Record, error) { return 
 
 // LoadAtLeast implements FreshLoader: an entry that is new enough will do.
 func (s *CachedStore) LoadAtLeast(ctx context.Context, id ID, version uint64) (Record, error) {
-	if !s.lagging() {
-		return Record{}, unsupported("LoadAtLeast")
-	}
 	return s.load(ctx, id, version)
 }
 

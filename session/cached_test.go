@@ -352,3 +352,45 @@ func TestCachedStoreModel(t *testing.T) {
 		}
 	})
 }
+
+// A login or a renewal through one process is good at once in another that still has the record from before. The old
+// secret ends there with the cache.
+func TestCachedStoreKnowsTheNewSecretAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := newMemory(t)
+		var managers []*session.Manager[counter]
+		for range 2 {
+			m, err := session.New[counter](cached(t, inner, session.CacheOptions{}), session.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			managers = append(managers, m)
+		}
+		s, _ := managers[0].Lookup(t.Context(), "")
+		if err := errors.Join(s.Update(func(d *counter) error { d.N = 1; return nil }), s.Save(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		for name, change := range map[string]func() error{
+			"login": func() error { return s.Login(t.Context(), "ann", session.LoginOptions{}) },
+			"renew": func() error { return s.Renew(t.Context()) },
+		} {
+			before := s.Token()
+			if _, err := managers[1].Lookup(t.Context(), before); err != nil {
+				t.Fatal(err)
+			}
+			if err := change(); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := managers[1].Lookup(t.Context(), s.Token()); err != nil || got.UserID() != s.UserID() {
+				t.Errorf("%s: user %q, %v", name, got.UserID(), err)
+			}
+			if _, err := managers[0].Lookup(t.Context(), before); !errors.Is(err, session.ErrNotFound) {
+				t.Errorf("%s: the old secret where it was replaced: %v", name, err)
+			}
+			<-time.After(2 * time.Second)
+			if _, err := managers[1].Lookup(t.Context(), before); !errors.Is(err, session.ErrNotFound) {
+				t.Errorf("%s: the old secret after the TTL: %v", name, err)
+			}
+		}
+	})
+}

@@ -78,6 +78,13 @@ func (s *Session[T]) commit(parent context.Context, ch *change, detached bool) e
 	if ch != nil {
 		s.m.event(ctx, Event{Kind: ch.kind, ID: w.next.id, UserID: w.next.userID})
 	}
+	if ch != nil && ch.kind == EventLogin && s.m.opts.MaxPerUser > 0 && s.m.limit(ctx, w.next.userID, w.next.id) {
+		s.fail(outcomeBroken, ErrRevoked)
+		s.mu.Lock()
+		s.send = false // the token is dead
+		s.mu.Unlock()
+		return ErrRevoked
+	}
 	return err
 }
 

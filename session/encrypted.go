@@ -10,8 +10,8 @@ import (
 )
 
 // EncryptedStore seals payloads, each bound to its ID and user, before they reach inner: who reads the database, or a
-// copy of it, sees who is logged in and until when, but no data and no hash. It implements Store, UserIndexer, Sweeper
-// and FreshLoader as far as inner does.
+// copy of it, sees who is logged in and until when, but no data and no hash. It implements Store and
+// FreshLoader, and UserIndexer and Sweeper as far as inner does.
 //
 // A payload that was changed or moved to another row, user or time of creation does not open: Load returns ErrForged,
 // the user is asked to log in again, and his cookie stays, in case it was the key that was wrong. Queries by user leave
@@ -71,9 +71,6 @@ func (s *EncryptedStore) Load(ctx context.Context, id ID) (Record, error) {
 
 // LoadAtLeast implements FreshLoader.
 func (s *EncryptedStore) LoadAtLeast(ctx context.Context, id ID, version uint64) (Record, error) {
-	if !s.lagging() {
-		return Record{}, unsupported("LoadAtLeast")
-	}
 	rec, err := loadAtLeast(ctx, s.inner, id, version)
 	if err != nil {
 		return Record{}, err

@@ -10,7 +10,7 @@ import (
 // save to the token and asks for a record at least as new: a browser reads its own writes.
 type FreshLoader interface {
 	// LoadAtLeast is Load of a record of that version or a later one. If there is none, it answers with the newest
-	// there is; a wrapper whose inner store does not read from replicas with errors.ErrUnsupported.
+	// there is. The wrappers of this package implement it whatever they wrap.
 	LoadAtLeast(ctx context.Context, id ID, version uint64) (Record, error)
 }
 
@@ -26,7 +26,7 @@ func lagging(store Store) bool {
 	return ok
 }
 
-// loadAtLeast is Load for a store that does not read from replicas.
+// loadAtLeast is Load for a store that is never out of date.
 func loadAtLeast(ctx context.Context, store Store, id ID, version uint64) (Record, error) {
 	if f, ok := store.(FreshLoader); ok {
 		rec, err := f.LoadAtLeast(ctx, id, version)

@@ -49,12 +49,12 @@ func (q *request[T]) afterHandler() {
 
 // commit stores what is pending. A client that has gone away must not lose the update it caused.
 func (q *request[T]) commit(s *Session[T]) error {
-	return s.commit(q.Context, nil, true)
+	return s.commit(q.r.Context(), nil, true)
 }
 
 func (q *request[T]) failed(s *Session[T], err error) {
 	q.m.counters.add(countCommitErrors)
-	q.m.event(q.Context, Event{Kind: EventCommitFailed, ID: s.ID(), UserID: s.UserID(), Err: err})
+	q.m.event(q.r.Context(), Event{Kind: EventCommitFailed, ID: s.ID(), UserID: s.UserID(), Err: err})
 }
 
 // takeBack removes what describes the handler's body, which will not be sent.

@@ -2,21 +2,18 @@ package session
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // request is what one request under Handler has: it is the context that next sees and owns the response writer.
 type request[T any] struct {
-	context.Context
 	m       *Manager[T]
-	r       *http.Request // as it came
+	r       *http.Request // as it came, with the context around this one
 	writer  writer
-	mu      sync.Mutex                 // held while loading, so that parallel Gets load once
 	session atomic.Pointer[Session[T]] // published by load, complete; read by Get and by the writer
 }
 
@@ -25,8 +22,17 @@ func (q *request[T]) Value(key any) any {
 	if m, ok := key.(*Manager[T]); ok && m == q.m {
 		return q
 	}
-	return q.Context.Value(key)
+	return q.r.Context().Value(key)
 }
+
+// Deadline implements context.Context.
+func (q *request[T]) Deadline() (time.Time, bool) { return q.r.Context().Deadline() }
+
+// Done implements context.Context.
+func (q *request[T]) Done() <-chan struct{} { return q.r.Context().Done() }
+
+// Err implements context.Context.
+func (q *request[T]) Err() error { return q.r.Context().Err() }
 
 func (m *Manager[T]) request(ctx context.Context) *request[T] {
 	q, _ := ctx.Value(m).(*request[T])
@@ -34,18 +40,26 @@ func (m *Manager[T]) request(ctx context.Context) *request[T] {
 }
 
 func (q *request[T]) load(ctx context.Context) (*Session[T], error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
+	h := &q.writer.holds
+	h.acquire(&h.load) // parallel Gets load once
+	defer h.release(&h.load)
 	if s := q.session.Load(); s != nil {
 		return s, s.got()
 	}
-	s := &Session[T]{m: q.m, q: q, ctx: q.Context}
-	if err := q.m.identify(ctx, s, q.r); err != nil {
-		s = q.m.readOnly(q.Context, err) //nolint:contextcheck // the session outlives the caller of this Get
-		if ctx.Err() != nil {
-			return s, err // the caller gave up, not the store: another Get may try again
+	s := &Session[T]{m: q.m, q: q, ctx: q.r.Context()}
+	defer func() {
+		if s.rotating {
+			h.release(&h.header)
 		}
-		s.q = q
+	}()
+	if err := q.m.identify(ctx, s, q.r); err != nil {
+		failed := q.m.readOnly(q.r.Context(), err) //nolint:contextcheck // the session outlives the caller of this Get
+		if ctx.Err() != nil {
+			return failed, err // the caller gave up, not the store: another Get may try again
+		}
+		failed.q = q
+		q.session.Store(failed)
+		return failed, err
 	}
 	q.session.Store(s)
 	if q.writer.sent.Load() { // the writer sets sent before it looks for a session: one of the two seals it
@@ -105,11 +119,15 @@ func (m *Manager[T]) open(ctx context.Context, s *Session[T], token string, via 
 	if err != nil || found != verdictGood {
 		return found, err
 	}
-	if found, err = m.check(ctx, s); err == nil && found == verdictGood {
+	switch found, err = m.check(ctx, s); {
+	case err != nil || found != verdictGood:
+	case m.rotates(s, t):
+		found = m.rotate(ctx, s, t)
+	default:
 		found = m.touch(ctx, s, t)
 	}
 	if err != nil || found != verdictGood {
-		s.base, s.data, s.tok, s.send = state{}, "", "", false
+		s.base, s.data, s.tok, s.send, s.old = state{}, "", "", false, false
 	}
 	return found, err
 }
@@ -133,7 +151,12 @@ func (m *Manager[T]) verify(ctx context.Context, s *Session[T], token string, vi
 	}
 	st := &s.base
 	t, ok, err := m.read(ctx, id, version, st)
-	switch hash := secret.hash(); {
+	hash := secret.hash()
+	if ok && m.outdated(st, &hash) {
+		version, *st = st.version+1, state{}
+		t, ok, err = m.read(ctx, id, version, st)
+	}
+	switch {
 	case errors.Is(err, ErrNotFound):
 		*st = state{}
 		return verdictUnknown, t, nil
@@ -142,15 +165,16 @@ func (m *Manager[T]) verify(ctx context.Context, s *Session[T], token string, vi
 	case !ok:
 		*st = state{}
 		return verdictMalformed, t, nil // written by another version: not ours to clear
-	case subtle.ConstantTimeCompare(hash[:], st.env.hash[:]) != 1:
-		m.forged(ctx, id, st.userID)
-		*st = state{}
-		return verdictForged, t, nil
 	case st.expires <= t:
 		*st = state{}
 		return verdictUnknown, t, nil
 	}
-	s.data, s.tok = st.data, token
+	found, old := m.secretVerdict(ctx, st, &hash, t)
+	if found != verdictGood {
+		*st = state{}
+		return found, t, nil
+	}
+	s.data, s.tok, s.old = st.data, token, old
 	return verdictGood, t, nil
 }
 

@@ -12,6 +12,7 @@ type Manager[T any] struct {
 	opts       Options // resolved
 	store      Store   // nil on the client side
 	lagging    bool    // the store reads from replicas: tokens are stamped
+	versions   bool    // the store can be asked for a newer record
 	keys       *Keyring
 	aad        [][]byte // client side, by transport: binds a sealed session to the place it was sent to
 	transports []Transport
@@ -30,12 +31,16 @@ func New[T any](store Store, opts Options) (*Manager[T], error) {
 	if err := opts.resolve(false); err != nil {
 		return nil, err
 	}
+	if opts.MaxPerUser > 0 && !indexes(store) {
+		return nil, fmt.Errorf("%w: MaxPerUser %d needs a store with UserIndexer", ErrInvalid, opts.MaxPerUser)
+	}
 	m := newManager[T](opts)
 	m.store, m.keys = store, opts.Keys
 	if memory, ok := store.(*MemoryStore); ok { // not what embeds one: its own Load or Save would be passed by
 		m.local = memory
 	}
 	m.lagging = lagging(store)
+	_, m.versions = store.(FreshLoader)
 	return m, nil
 }
 
@@ -81,7 +86,7 @@ func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 				return
 			}
 		}
-		q := &request[T]{Context: r.Context(), m: m, r: r}
+		q := &request[T]{m: m, r: r}
 		q.writer.inner, q.writer.hooks = w, q
 		next.ServeHTTP(q.writer.wrap(), r.WithContext(q)) //nolint:contextcheck // the commit outlives a client that has gone, by intent
 		q.writer.finish()                                 // not deferred: a panic of next commits nothing

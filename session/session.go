@@ -24,6 +24,8 @@ type Session[T any] struct {
 	value    T                // decoded data, if decoded
 	seq      uint32           // counts changes of data and pending
 	via      uint8            // index of the transport that brought the token, or will bring the first
+	rotating bool             // the header is held until this session is published
+	old      bool             // the token is a previous one, in its grace
 	fixed    bool             // err is what Get answered and never changes
 	decoded  bool
 	reset    bool // "data could not be decoded" was reported

@@ -12,7 +12,7 @@ import (
 
 // ShardedStore spreads sessions over several stores by ID. A record never moves from one store to another: a move would
 // start its version anew, and a save prepared before the move would then overwrite one made after it. It implements
-// Store, UserIndexer, Sweeper and FreshLoader as far as its shards do.
+// Store and FreshLoader, and UserIndexer and Sweeper as far as its shards do.
 //
 // Adding a store logs nobody out: new sessions go where Locate says, older ones are found where Previous says.
 //
@@ -108,9 +108,6 @@ func (s *ShardedStore) Load(ctx context.Context, id ID) (rec Record, err error) 
 
 // LoadAtLeast implements FreshLoader.
 func (s *ShardedStore) LoadAtLeast(ctx context.Context, id ID, version uint64) (rec Record, err error) {
-	if !s.lagging() {
-		return Record{}, unsupported("LoadAtLeast")
-	}
 	err = s.where(id, func(store Store) error {
 		rec, err = loadAtLeast(ctx, store, id, version)
 		return err

@@ -2,6 +2,8 @@ package session
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/subtle"
 	"errors"
 	"strconv"
 	"strings"
@@ -37,7 +39,7 @@ func cutStamp(token string) (bare string, version uint64) {
 // fresh loads a record of that version or a later one, if the store can tell. found is false for a record that does
 // not open: it is not an outage, and asking again would not help.
 func (m *Manager[T]) fresh(ctx context.Context, id ID, version uint64) (rec Record, found bool, err error) {
-	if m.lagging {
+	if version > 0 {
 		rec, err = loadAtLeast(ctx, m.store, id, version)
 	} else {
 		rec, err = m.store.Load(ctx, id)
@@ -46,4 +48,11 @@ func (m *Manager[T]) fresh(ctx context.Context, id ID, version uint64) (rec Reco
 		return Record{}, false, nil
 	}
 	return rec, err == nil, err
+}
+
+// outdated tells that a secret is wrong by a record that may be older than the secret: a login or a renewal in another
+// process has made it, and a cache or a replica has not heard yet. Without a second look, the browser would be logged
+// out until it has.
+func (m *Manager[T]) outdated(st *state, hash *[sha256.Size]byte) bool {
+	return m.versions && subtle.ConstantTimeCompare(hash[:], st.env.hash[:]) != 1
 }

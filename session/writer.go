@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"sync"
 	"sync/atomic"
 )
 
@@ -24,8 +23,8 @@ type hooks interface {
 type writer struct {
 	inner http.ResponseWriter
 	hooks hooks
-	err   error       // of the commit; published by done
-	mu    sync.Mutex  // held during the commit
+	err   error // of the commit; published by done
+	holds holds
 	sent  atomic.Bool // set before the commit, by the goroutine that writes; read by Get
 	done  atomic.Bool // set after it; read by every later write
 }
@@ -39,8 +38,8 @@ func (w *writer) commit() error {
 }
 
 func (w *writer) commitOnce() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.holds.acquire(&w.holds.header)
+	defer w.holds.release(&w.holds.header)
 	if w.sent.Load() {
 		return // by another goroutine; if it panicked, w.err says so
 	}

@@ -26,6 +26,7 @@ func Rows(quick bool) ([]harness.Row, error) {
 	rows := requests(z)
 	rows = append(rows, sealing()...)
 	rows = append(rows, stores(z)...)
+	rows = append(rows, databases(quick)...)
 	return append(rows, backends()...), nil
 }
 
