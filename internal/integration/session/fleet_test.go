@@ -269,8 +269,9 @@ func runFleet(t *testing.T, env string, lag time.Duration) {
 	})
 	front := httptest.NewServer(f)
 	defer front.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	began := time.Now()
 	var wg sync.WaitGroup
 	var total tally
 	for n := range fleetBrowsers {
@@ -283,20 +284,21 @@ func runFleet(t *testing.T, env string, lag time.Duration) {
 	}
 	kills := 0
 	for ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-		case <-time.After(rand.N(500 * time.Millisecond)):
-			i := rand.IntN(fleetSize)
-			f.kill(i)
-			f.start(t, i)
-			kills++
+		<-time.After(rand.N(500 * time.Millisecond))
+		i := rand.IntN(fleetSize)
+		f.kill(i)
+		f.start(t, i)
+		kills++
+		// On a slow machine it takes longer until enough has happened.
+		if time.Since(began) > 4*time.Second && kills >= 3 && total.acked.Load() >= 100 && total.logouts.Load() >= 5 {
+			cancel()
 		}
 	}
 	wg.Wait()
 	t.Logf("%d kills; %d visits, %d logouts; updates: %d acknowledged, %d unknown; sessions gone: %d; requests by server: %d %d %d", kills,
 		total.visits.Load(), total.logouts.Load(), total.acked.Load(), total.unknown.Load(), total.gone.Load(),
 		f.served[0].Load(), f.served[1].Load(), f.served[2].Load())
-	if kills == 0 || total.acked.Load() < 50 || total.logouts.Load() < 5 || total.unknown.Load() == 0 {
+	if total.logouts.Load() < 5 || total.unknown.Load() == 0 {
 		t.Error("too little has happened for the test to mean something")
 	}
 	for i := range fleetSize {
