@@ -244,10 +244,8 @@ func TestFleet(t *testing.T) {
 			case "file":
 				where = t.TempDir()
 			case "cluster":
-				for _, node := range servers.RedisCluster(t, 3) {
-					where += "," + node.Addr
-				}
-				where = where[1:]
+				nodes := servers.RedisCluster(t, fleetSize)
+				where = strings.Join([]string{nodes[0].Addr, nodes[1].Addr, nodes[2].Addr}, ",")
 			default:
 				where = servers.Redis(t).Addr
 			}
