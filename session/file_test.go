@@ -4,7 +4,6 @@ package session_test
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -131,8 +130,6 @@ func TestFileWriter(t *testing.T) {
 	wg.Wait()
 }
 
-type counter struct{ N int }
-
 const (
 	fileProcesses  = 3
 	fileWriters    = 3
@@ -187,13 +184,6 @@ func files(t *testing.T, dir string) (out []string) {
 		t.Fatal(err)
 	}
 	return out
-}
-
-func fileRecord(userID string, ttl time.Duration) session.Record {
-	now := time.Now().Truncate(time.Millisecond)
-	return session.Record{
-		ID: randomID(), UserID: userID, CreatedAt: now, ExpiresAt: now.Add(ttl), Deadline: now.Add(2 * time.Hour), Payload: []byte("payload"),
-	}
 }
 
 // Whatever the user is called and whatever the ID, files stay in the folder and belong to the owner only.
@@ -399,9 +389,4 @@ func TestFileLockObeysContext(t *testing.T) {
 	if err := s.Save(t.Context(), rec); err != nil {
 		t.Errorf("Save after it: %v", err)
 	}
-}
-
-func randomID() (id session.ID) {
-	_, _ = rand.Read(id[:]) // never fails
-	return id
 }

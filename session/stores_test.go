@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"iter"
 	"strings"
@@ -81,6 +82,20 @@ func (down) Sweep(context.Context, int) (int, error)                        { re
 func (down) RemoveUser(context.Context, string, ...session.ID) (int, error) { return 0, errDown }
 func (down) ListUser(context.Context, string) iter.Seq2[session.Record, error] {
 	return func(yield func(session.Record, error) bool) { yield(session.Record{}, errDown) }
+}
+
+type counter struct{ N int }
+
+func fileRecord(userID string, ttl time.Duration) session.Record {
+	now := time.Now().Truncate(time.Millisecond)
+	return session.Record{
+		ID: randomID(), UserID: userID, CreatedAt: now, ExpiresAt: now.Add(ttl), Deadline: now.Add(2 * time.Hour), Payload: []byte("payload"),
+	}
+}
+
+func randomID() (id session.ID) {
+	_, _ = rand.Read(id[:]) // never fails
+	return id
 }
 
 // from creates records where they were created before the shards were placed anew.
