@@ -332,3 +332,74 @@ func TestRedisHangs(t *testing.T) {
 	ask(closed, http.StatusOK, "yours")
 	ask(degraded, http.StatusOK, `user "ann", down false`)
 }
+
+// What the model in the package's own tests cannot show of the scripts: a command that is sent twice, the TTL after a
+// touch, an index whose last entry is not its latest, and the score that each login raises.
+func TestRedisScriptsInDetail(t *testing.T) {
+	c := redisClient(t, servers.Redis(t))
+	var twice atomic.Bool
+	do := func(ctx context.Context, args ...any) *redis.Cmd {
+		if twice.Load() {
+			c.Do(ctx, args...)
+		}
+		return c.Do(ctx, args...)
+	}
+	s, err := redissession.New(do, redissession.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().Truncate(time.Millisecond)
+	record := func(n byte, deadline time.Duration) session.Record {
+		return session.Record{ID: session.ID{n}, UserID: "ann", CreatedAt: now, ExpiresAt: now.Add(time.Minute), Deadline: now.Add(deadline)}
+	}
+	long, short := record(1, 3*time.Hour), record(2, time.Hour)
+	if err := errors.Join(s.Save(t.Context(), long), s.Save(t.Context(), short), s.Touch(t.Context(), long.ID, now.Add(2*time.Hour))); err != nil {
+		t.Fatal(err)
+	}
+	ttl := func(pattern string) time.Duration {
+		t.Helper()
+		keys, err := c.Keys(t.Context(), pattern).Result()
+		if err != nil || len(keys) != 1 {
+			t.Fatalf("%s: %q, %v", pattern, keys, err)
+		}
+		d, err := c.PTTL(t.Context(), keys[0]).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	near := func(what string, got, want time.Duration) {
+		t.Helper()
+		if got < want-time.Minute || got > want+time.Minute {
+			t.Errorf("%s lives for %v, want %v", what, got, want)
+		}
+	}
+	near("a touched session", ttl("session:{"+long.ID.String()+"}"), 2*time.Hour)
+	near("the index", ttl("session:user:*"), 3*time.Hour)
+	longer := record(3, 5*time.Hour)
+	if err := s.Save(t.Context(), longer); err != nil {
+		t.Fatal(err)
+	}
+	near("the index with a later entry", ttl("session:user:*"), 5*time.Hour)
+
+	twice.Store(true)
+	for version := uint64(1); version < 4; version++ {
+		short.Version = version
+		if err := s.Save(t.Context(), short); err != nil {
+			t.Errorf("a save that was sent twice: %v", err)
+		}
+	}
+	twice.Store(false)
+
+	keys := c.Keys(t.Context(), "session:user:*").Val()
+	before := c.ZScore(t.Context(), keys[0], short.ID.String()).Val()
+	short.Version, short.UserID = 4, ""
+	err = s.Save(t.Context(), short)
+	short.Version, short.UserID = 5, "ann"
+	if err := errors.Join(err, s.Save(t.Context(), short)); err != nil {
+		t.Fatal(err)
+	}
+	if after := c.ZScore(t.Context(), keys[0], short.ID.String()).Val(); after <= before {
+		t.Errorf("a login leaves the score at %.0f", after)
+	}
+}
