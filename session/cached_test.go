@@ -394,3 +394,37 @@ func TestCachedStoreKnowsTheNewSecretAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// lateSave holds the answers of saves, which have happened.
+type lateSave struct {
+	*session.MemoryStore
+	hold chan struct{}
+}
+
+func (s lateSave) Save(ctx context.Context, rec session.Record) error {
+	err := s.MemoryStore.Save(ctx, rec)
+	<-s.hold
+	return err
+}
+
+// A save whose answer comes after that of a later removal must not put the session back into the cache.
+func TestCachedStoreKeepsNothingOfOverlappingWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := lateSave{newMemory(t), make(chan struct{})}
+		s := cached(t, inner, session.CacheOptions{})
+		rec := fileRecord("ann", time.Hour)
+		saved := make(chan error)
+		go func() { saved <- s.Save(t.Context(), rec) }()
+		synctest.Wait()
+		if err := s.Remove(t.Context(), rec.ID); err != nil {
+			t.Fatal(err)
+		}
+		inner.hold <- struct{}{}
+		if err := <-saved; err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Load(t.Context(), rec.ID); !errors.Is(err, session.ErrNotFound) {
+			t.Errorf("a removed session is served from the cache: %v", err)
+		}
+	})
+}

@@ -323,3 +323,17 @@ func TestNothingIsAcknowledgedBeforeItIsSynced(t *testing.T) {
 		}
 	}
 }
+
+// A touch may come between the look of a sweep at a record and its lock: under the lock it looks again.
+func TestSweepSparesWhatWasTouchedMeanwhile(t *testing.T) {
+	s := openFiles(t, t.TempDir(), FileOptions{NoSync: true})
+	if err := s.Save(t.Context(), fileRec(0, "ann", "live")); err != nil {
+		t.Fatal(err)
+	}
+	if gone, err := s.sweepRecord(t.Context(), fileID()); gone || err != nil {
+		t.Errorf("swept: %v, %v", gone, err)
+	}
+	if got := seen(t, s); got.version != 1 {
+		t.Errorf("%+v", got)
+	}
+}
