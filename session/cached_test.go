@@ -278,8 +278,9 @@ type gated struct {
 }
 
 func (g *gated) Load(ctx context.Context, id session.ID) (session.Record, error) {
+	hold := g.hold
 	rec, err := g.FaultyStore.Load(ctx, id)
-	<-g.hold
+	<-hold
 	return rec, err
 }
 
@@ -425,6 +426,37 @@ func TestCachedStoreKeepsNothingOfOverlappingWrites(t *testing.T) {
 		}
 		if _, err := s.Load(t.Context(), rec.ID); !errors.Is(err, session.ErrNotFound) {
 			t.Errorf("a removed session is served from the cache: %v", err)
+		}
+	})
+}
+
+// Of two loads under way, the one that was asked for a newer record comes back first. The older answer does not replace it.
+func TestCachedStoreKeepsTheNewerOfTwoLoads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newMemory(t)
+		counted := sessiontest.Faulty(store, nil)
+		first := &gated{counted, make(chan struct{})}
+		s := cached(t, first, session.CacheOptions{TTL: time.Minute})
+		rec := mustSave(t, store, fileRecord("ann", time.Hour))
+		slow := make(chan error)
+		go func() {
+			_, err := s.Load(t.Context(), rec.ID)
+			slow <- err
+		}()
+		synctest.Wait() // it has read version 1
+		rec = mustSave(t, store, rec)
+		hold := first.hold
+		first.hold = make(chan struct{}, 1)
+		first.hold <- struct{}{} // lets the next load through
+		if got, err := s.LoadAtLeast(t.Context(), rec.ID, 2); err != nil || got.Version != 2 {
+			t.Fatalf("version %d, %v", got.Version, err)
+		}
+		hold <- struct{}{}
+		if err := <-slow; err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.Load(t.Context(), rec.ID); err != nil || got.Version != 2 || counted.Calls("Load") != 2 {
+			t.Errorf("version %d, %v after %d loads", got.Version, err, counted.Calls("Load"))
 		}
 	})
 }
