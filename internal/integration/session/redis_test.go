@@ -402,4 +402,16 @@ func TestRedisScriptsInDetail(t *testing.T) {
 	if after := c.ZScore(t.Context(), keys[0], short.ID.String()).Val(); after <= before {
 		t.Errorf("a login leaves the score at %.0f", after)
 	}
+
+	// The entry that a change of users leaves behind is no licence to end the other's session.
+	short.Version, short.UserID = 6, "bob"
+	if err := s.Save(t.Context(), short); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.RemoveUser(t.Context(), "ann"); n != 2 || err != nil {
+		t.Errorf("RemoveUser: %d, %v, want 2", n, err)
+	}
+	if got, err := s.Load(t.Context(), short.ID); err != nil || got.UserID != "bob" {
+		t.Errorf("the session of another user: %v", err)
+	}
 }
