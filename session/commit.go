@@ -64,7 +64,7 @@ func (s *Session[T]) commit(parent context.Context, ch *change, detached bool) e
 		left, err = outcomeKeep, s.m.fits(w.next, s.via)
 		w.next.version = 1
 	} else {
-		left, err = s.write(ctx, w)
+		left, err = s.write(ctx, w) //nolint:contextcheck // ctx is made of parent
 	}
 	if err != nil {
 		s.fail(left, err)
@@ -73,12 +73,15 @@ func (s *Session[T]) commit(parent context.Context, ch *change, detached bool) e
 	err = s.adopt(w)
 	if w.created {
 		s.m.counters.add(countCreated)
-		s.m.event(ctx, Event{Kind: EventCreated, ID: w.next.id, UserID: w.next.userID})
+		s.m.event(parent, Event{Kind: EventCreated, ID: w.next.id, UserID: w.next.userID})
 	}
 	if ch != nil {
-		s.m.event(ctx, Event{Kind: ch.kind, ID: w.next.id, UserID: w.next.userID})
+		s.m.event(parent, Event{Kind: ch.kind, ID: w.next.id, UserID: w.next.userID})
 	}
-	if ch != nil && ch.kind == EventLogin && s.m.opts.MaxPerUser > 0 && s.m.limit(ctx, w.next.userID, w.next.id) {
+	if ch == nil || ch.kind != EventLogin || s.m.opts.MaxPerUser == 0 {
+		return err
+	}
+	if s.m.limit(ctx, w.next.userID, w.next.id) { //nolint:contextcheck // ctx is made of parent
 		s.fail(outcomeBroken, ErrRevoked)
 		s.mu.Lock()
 		s.send = false // the token is dead

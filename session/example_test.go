@@ -377,8 +377,10 @@ func ExampleRotation() {
 		}
 	}
 	devices := 0
-	for range sessions.List(ctx, "ann") {
-		devices++
+	for _, err := range sessions.List(ctx, "ann") {
+		if err == nil {
+			devices++
+		}
 	}
 	fmt.Println(devices, "devices")
 	// Output:

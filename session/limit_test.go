@@ -79,7 +79,7 @@ func TestMaxPerUserHoldsForParallelLogins(t *testing.T) {
 				wg.Go(func() {
 					got, err := s.Lookup(t.Context(), "")
 					s.must(err)
-					sleep(time.Duration(i/2) * time.Millisecond)
+					sleep(time.Duration(i/4) * time.Millisecond)
 					errs[i] = got.Login(t.Context(), "ann", session.LoginOptions{})
 					infos[i] = got.Info()
 					if errs[i] != nil && !errors.Is(errs[i], session.ErrRevoked) {

@@ -69,3 +69,41 @@ func TestReadsTakeNoLock(t *testing.T) {
 		}
 	}
 }
+
+// What the manager stores without a copy is what Save would have stored of the record, and what it is lent is what
+// Load would have returned.
+func TestLentAndPutAreLoadAndSave(t *testing.T) {
+	s, err := NewMemoryStore(MemoryOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t0 := now()
+	for name, st := range map[string]state{
+		"anonymous": {id: newID(), created: t0, expires: t0 + 1000, deadline: t0 + 2000, data: "{}"},
+		"login": {
+			id: newID(), version: 3, userID: "ann", created: 1, expires: t0 + 9000, deadline: t0 + 5000,
+			env: goldenEnvelopes()["previous"], data: string(make([]byte, 2000)),
+		},
+	} {
+		a, b := st.entry(), newEntry(st.record())
+		if a.expires.Load() != b.expires.Load() || a.id != b.id || a.version != b.version || a.created != b.created ||
+			a.deadline != b.deadline || a.blob != b.blob || a.userLen != b.userLen {
+			t.Errorf("%s: %+v, want %+v", name, a, b)
+		}
+	}
+	st := state{id: newID(), userID: "u", created: t0, expires: t0 + 1000, deadline: t0 + 2000, data: "{}"}
+	if err := s.put(&st, t0); err != nil {
+		t.Fatal(err)
+	}
+	_, e := s.shards[st.id[0]].find(st.id)
+	var got state
+	if payload, err := s.lend(t.Context(), st.id, t0+999, &got); err != nil || !got.decode(payload) || got.userID != "u" || got.data != "{}" {
+		t.Errorf("lent %+v, %v", got, err)
+	}
+	if e.used.Load() != 1 {
+		t.Error("the use is not noted: eviction would take it first")
+	}
+	if _, err := s.lend(t.Context(), st.id, t0+1000, &got); err != ErrNotFound { //nolint:errorlint // the bare one
+		t.Errorf("lent at its expiry: %v", err)
+	}
+}

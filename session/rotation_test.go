@@ -88,7 +88,7 @@ func TestOnlyOnePreviousSecretIsKept(t *testing.T) {
 // change is kept.
 func TestParallelRequestsRotateOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSite(t, rotating(), func(c sessiontest.Call) sessiontest.Fault {
+		s := newSite(t, rotating(), func(sessiontest.Call) sessiontest.Fault {
 			return sessiontest.Fault{Delay: time.Millisecond} // they all load before one saves
 		})
 		b := s.browser()

@@ -57,7 +57,9 @@ func (w *writer) commitOnce() {
 
 func (w *writer) finish() {
 	if w.sent.Load() {
-		w.hooks.afterHandler()
+		if w.done.Load() { // else the commit has panicked, and the handler has recovered
+			w.hooks.afterHandler()
+		}
 		return
 	}
 	_ = w.commit() // an error has been answered

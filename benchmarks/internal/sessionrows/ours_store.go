@@ -2,8 +2,8 @@ package sessionrows
 
 import (
 	"context"
-	"fmt"
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"runtime"
