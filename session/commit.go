@@ -240,7 +240,7 @@ func (s *Session[T]) write(ctx *deadline, w *work[T]) (outcome, error) {
 
 // replay loads what another request has saved and runs the updates on it.
 func (s *Session[T]) replay(ctx context.Context, w *work[T], generation uint64) (outcome, error) {
-	st, err := s.m.reload(ctx, w.next.id)
+	st, err := s.m.reload(ctx, w.next.id, w.next.version+1)
 	if errors.Is(err, ErrRevoked) {
 		return outcomeBroken, err
 	}
@@ -263,9 +263,9 @@ func (s *Session[T]) replay(ctx context.Context, w *work[T], generation uint64) 
 }
 
 // reload loads a session whose secret has been verified before; ErrRevoked if it is gone.
-func (m *Manager[T]) reload(ctx context.Context, id ID) (state, error) {
+func (m *Manager[T]) reload(ctx context.Context, id ID, version uint64) (state, error) {
 	var st state
-	_, ok, err := m.read(ctx, id, &st)
+	_, ok, err := m.read(ctx, id, version, &st)
 	switch {
 	case errors.Is(err, ErrNotFound), err == nil && !ok:
 		return state{}, ErrRevoked
@@ -289,7 +289,7 @@ func (s *Session[T]) adopt(w *work[T]) error {
 		if !s.m.clientSide() {
 			s.tok = formatToken(s.base.id, &w.secret, s.m.keys)
 		}
-	} else if s.m.clientSide() {
+	} else if s.m.clientSide() || s.m.lagging {
 		s.send = s.q != nil
 	}
 	if len(s.pending) == 0 {
@@ -364,7 +364,7 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 	if version == 0 || s.m.clientSide() {
 		return nil
 	}
-	st, err := s.m.reload(ctx, id)
+	st, err := s.m.reload(ctx, id, version)
 	if err == nil && st.env.generation != generation {
 		err = ErrRevoked
 	}

@@ -139,6 +139,7 @@ func (m *Manager[T]) verify(ctx context.Context, s *Session[T], token string, vi
 		t := now()
 		return m.unseal(ctx, s, token, via, t), t, nil
 	}
+	token, version := cutStamp(token)
 	id, secret, parsed := parseToken(token, m.keys)
 	switch parsed {
 	case tokenMalformed:
@@ -149,7 +150,12 @@ func (m *Manager[T]) verify(ctx context.Context, s *Session[T], token string, vi
 	case tokenGood:
 	}
 	st := &s.base
-	t, ok, err := m.read(ctx, id, st)
+	t, ok, err := m.read(ctx, id, version, st)
+	hash := secret.hash()
+	if ok && m.outdated(st, &hash) {
+		version, *st = st.version+1, state{}
+		t, ok, err = m.read(ctx, id, version, st)
+	}
 	switch {
 	case errors.Is(err, ErrNotFound):
 		*st = state{}
@@ -163,7 +169,6 @@ func (m *Manager[T]) verify(ctx context.Context, s *Session[T], token string, vi
 		*st = state{}
 		return verdictUnknown, t, nil
 	}
-	hash := secret.hash()
 	found, old := m.secretVerdict(ctx, st, &hash, t)
 	if found != verdictGood {
 		*st = state{}
@@ -181,16 +186,16 @@ type local interface {
 }
 
 // read loads a session into st, which is zero before, and tells the time: that of the call or, after I/O, the time
-// since. ok is false if the envelope is not one of ours.
-func (m *Manager[T]) read(ctx context.Context, id ID, st *state) (t int64, ok bool, err error) {
+// since. ok is false if the envelope is not one of ours. From replicas it wants at least that version.
+func (m *Manager[T]) read(ctx context.Context, id ID, version uint64, st *state) (t int64, ok bool, err error) {
 	m.counters.add(countLoads)
 	if m.local != nil {
 		t = now()
 		payload, err := m.local.lend(ctx, id, t, st)
 		return t, err == nil && st.decode(payload), err
 	}
-	rec, err := m.store.Load(ctx, id)
-	if err == nil {
+	rec, found, err := m.fresh(ctx, id, version)
+	if found {
 		*st, ok = stateOf(&rec)
 	}
 	return now(), ok, err

@@ -11,6 +11,8 @@ import (
 type Manager[T any] struct {
 	opts       Options // resolved
 	store      Store   // nil on the client side
+	lagging    bool    // the store reads from replicas: tokens are stamped
+	versions   bool    // the store can be asked for a newer record
 	keys       *Keyring
 	aad        [][]byte // client side, by transport: binds a sealed session to the place it was sent to
 	transports []Transport
@@ -34,7 +36,11 @@ func New[T any](store Store, opts Options) (*Manager[T], error) {
 	}
 	m := newManager[T](opts)
 	m.store, m.keys = store, opts.Keys
-	m.local, _ = store.(local)
+	if memory, ok := store.(*MemoryStore); ok { // not what embeds one: its own Load or Save would be passed by
+		m.local = memory
+	}
+	m.lagging = lagging(store)
+	_, m.versions = store.(FreshLoader)
 	return m, nil
 }
 

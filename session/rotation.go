@@ -114,7 +114,7 @@ func (m *Manager[T]) rotate(ctx context.Context, s *Session[T], now int64) verdi
 			m.counters.add(countConflicts)
 		}
 		var st state
-		t, ok, err := m.read(ctx, id, &st)
+		t, ok, err := m.read(ctx, id, next.version+1, &st)
 		switch {
 		case errors.Is(err, ErrNotFound):
 			return verdictUnknown

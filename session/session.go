@@ -208,7 +208,7 @@ func (s *Session[T]) token() string {
 	if s.m.clientSide() {
 		return s.m.sealToken(s.base, s.via)
 	}
-	return s.tok
+	return s.m.stamped(s.tok, s.base.version)
 }
 
 // Info describes the session.

@@ -26,7 +26,8 @@ func Rows(quick bool) ([]harness.Row, error) {
 	rows := requests(z)
 	rows = append(rows, sealing()...)
 	rows = append(rows, stores(z)...)
-	return append(rows, databases(quick)...), nil
+	rows = append(rows, databases(quick)...)
+	return append(rows, backends()...), nil
 }
 
 // work is what the handler of a row does.
