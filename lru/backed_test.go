@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -266,7 +267,7 @@ func runBacked(t *testing.T, mode WriteMode, batches bool, seed uint64) {
 			got = -1
 		}
 		store.holds(key, got)
-		if !containsInt(values, got) {
+		if !slices.Contains(values, got) {
 			t.Fatalf("key %d is %d at the end, possible %v", key, got, values)
 		}
 	}
@@ -296,19 +297,10 @@ func stepRead(t *testing.T, b *Backed[int, int], possible map[int][]int, key int
 	if errors.Is(err, ErrNotFound) {
 		got, err = -1, nil
 	}
-	if err != nil || !containsInt(possible[key], got) {
+	if err != nil || !slices.Contains(possible[key], got) {
 		t.Fatalf("Fetch(%d) = %d, %v; possible %v", key, got, err, possible[key])
 	}
 	possible[key] = []int{got} // a store that answered has decided
-}
-
-func containsInt(list []int, v int) bool {
-	for _, w := range list {
-		if w == v {
-			return true
-		}
-	}
-	return false
 }
 
 // TestConcurrentWritersLeaveStoreAndCacheEqual is for -race, and for the order per key: the last value saved is the one

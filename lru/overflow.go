@@ -141,15 +141,19 @@ func (c *Cache[K, V]) draftUntil(key K, value V, expires time.Time, birth uint64
 	return d
 }
 
+// settled returns when whoever is at the tier has left it.
+func (s *shard[K, V]) settled() {
+	s.tiering.Lock()
+	defer s.tiering.Unlock()
+}
+
 // clearTier forgets everything in the tier. What is being put there at the moment is waited for.
 func (c *Cache[K, V]) clearTier() {
 	if !c.overflow.on() {
 		return
 	}
 	for i := range c.shards {
-		s := &c.shards[i]
-		s.tiering.Lock()
-		s.tiering.Unlock() //nolint:staticcheck // an empty section: whoever was in it is out
+		c.shards[i].settled()
 	}
 	c.overflow.check(c.overflow.tier.Clear())
 }

@@ -38,7 +38,7 @@ func TestOptionsAreRefusedByName(t *testing.T) {
 	if _, err := New(r.do, 0, good()); !errors.Is(err, lru.ErrInvalid) {
 		t.Errorf("capacity 0: %v", err)
 	}
-	type point struct{ x, y int }
+	type point struct{ X, Y int }
 	structs := Options[point, int]{Local: lru.Options[point, int]{
 		TTL: 1, Load: func(context.Context, point) (int, error) { return 0, nil },
 	}}

@@ -59,6 +59,7 @@ func Rows(quick bool) ([]harness.Row, error) {
 	}
 	rows = append(rows, memoryRows(z)...)
 	rows = append(rows, runtimeRows(quick)...)
+	rows = append(rows, tierRows(quick)...)
 	return append(rows, ratioRow(quick)), nil
 }
 

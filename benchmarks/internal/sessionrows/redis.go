@@ -3,12 +3,8 @@ package sessionrows
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
-	"os"
 	"os/exec"
 	"strconv"
-	"time"
 
 	"github.com/alexedwards/scs/goredisstore"
 	"github.com/alexedwards/scs/redisstore"
@@ -17,46 +13,10 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/sysblocks/sysblocks/benchmarks/internal/harness"
+	"github.com/sysblocks/sysblocks/benchmarks/internal/host"
 	"github.com/sysblocks/sysblocks/session"
 	"github.com/sysblocks/sysblocks/session/redissession"
 )
-
-// startRedis starts a server of its own that holds nothing on disk; it ends with stop.
-func startRedis() (c *goredis.Client, stop func(), err error) {
-	dir, err := os.MkdirTemp("", "sessionrows")
-	if err != nil {
-		return nil, nil, err
-	}
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, nil, err
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	if err := listener.Close(); err != nil {
-		return nil, nil, err
-	}
-	cmd := exec.CommandContext(context.Background(), "redis-server", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--dir", dir)
-	if err := cmd.Start(); err != nil {
-		return nil, nil, err
-	}
-	c = goredis.NewClient(&goredis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", port)})
-	stop = func() {
-		_ = c.Close()
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		_ = os.RemoveAll(dir)
-	}
-	deadline := time.After(5 * time.Second)
-	for c.Ping(context.Background()).Err() != nil {
-		select {
-		case <-deadline:
-			stop()
-			return nil, nil, errors.New("redis-server does not answer")
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-	return c, stop, nil
-}
 
 // site makes the loop of one contender on a Redis server.
 type site struct {
@@ -111,7 +71,7 @@ func scsSites() []site {
 // timed measures requests on a server of its own.
 func (s site) timed(do work) harness.Contender {
 	return harness.Contender{Name: s.name, Setup: func() (harness.Op, func(), error) {
-		c, stop, err := startRedis()
+		c, stop, err := host.Redis()
 		if err != nil {
 			return nil, nil, err
 		}
@@ -123,7 +83,7 @@ func (s site) timed(do work) harness.Contender {
 // trips counts what the server is sent for each request.
 func (s site) trips(do work) harness.Contender {
 	return harness.Contender{Name: s.name, Value: func() (float64, error) {
-		c, stop, err := startRedis()
+		c, stop, err := host.Redis()
 		if err != nil {
 			return 0, err
 		}
