@@ -52,9 +52,21 @@
 //
 // Where the rows live:
 //
-//	MemoryStore   one process, development, or sticky by necessity; gone with the process; fastest
-//	sqlsession    PostgreSQL, MySQL, MariaDB, SQLite: beside the users' table, survives restarts
-//	your own      four methods; package sessiontest says whether they are right
+//	MemoryStore         one process, development, or sticky by necessity; gone with the process; fastest
+//	FileStore           one machine, any number of processes, crash-safe; no server
+//	sqlsession          PostgreSQL, MySQL, MariaDB, SQLite: beside the users' table, survives restarts
+//	redissession        many short sessions, also on a cluster; gone with its memory unless it persists
+//	your own            four methods; package sessiontest says whether they are right
+//
+// and what stands around them:
+//
+//	NewCachedStore      reads without a round trip for TTL (2 s), which bounds the lag of a revocation
+//	NewShardedStore     more than one database holds: by ID; records never move, so adding a store logs nobody out
+//	NewReplicatedStore  reads from replicas; the token carries a version, so that a browser reads its own writes
+//	NewEncryptedStore   the database sees no data
+//
+// Compose from outside in: Encrypted(Cached(Sharded(Replicated(database)))). Around NewReplicatedStore(db, nil) the
+// caches of several processes let a browser read what it has just written through another.
 //
 // What a store needs from a database is get and conditional put by key:
 //
