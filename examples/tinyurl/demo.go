@@ -10,6 +10,7 @@ import (
 	"github.com/sysblocks/sysblocks/examples/internal/claim"
 	"github.com/sysblocks/sysblocks/examples/internal/workload"
 	"github.com/sysblocks/sysblocks/examples/tinyurl/links"
+	"github.com/sysblocks/sysblocks/examples/tinyurl/local"
 )
 
 // claims are what this program says of itself, each with the attack and with the naive way.
@@ -80,28 +81,28 @@ func (c *config) claims() []claim.Claim {
 }
 
 // with runs an attack on a fresh system. size is the number of links that filter and caches are made for.
-func (c *config) with(ctx context.Context, env claim.Env, size int, attack func(s *system) (claim.Facts, error)) (facts claim.Facts, err error) {
+func (c *config) with(ctx context.Context, env claim.Env, size int, attack func(s *local.System) (claim.Facts, error)) (facts claim.Facts, err error) {
 	dir, err := os.MkdirTemp("", "sysblocks-tinyurl-")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	s, err := c.open(ctx, env.Engines, dir, true, size)
+	s, err := local.Open(ctx, local.Options{Engines: env.Engines, Dir: dir, Fresh: true, Codes: c.codes, Cache: c.cache, Links: size})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	defer func() { err = errors.Join(err, s.Close(ctx)) }()
 	return attack(s)
 }
 
 const workers = 8
 
 // fill creates n links, at all instances in turn, and returns their codes.
-func (s *system) fill(ctx context.Context, env claim.Env, n int) ([]string, error) {
+func fill(ctx context.Context, env claim.Env, s *local.System, n int) ([]string, error) {
 	codes := make([]string, n)
 	return codes, workload.Each(ctx, workers, n, func(ctx context.Context, _, i int) error {
 		env.Note("%d of %d links created", i, n)
-		l, err := s.services[i%instances].Create(ctx, links.Link{URL: fmt.Sprint("https://example.com/", i), Owner: "ada"})
+		l, err := s.Services[i%local.Instances].Create(ctx, links.Link{URL: fmt.Sprint("https://example.com/", i), Owner: "ada"})
 		codes[i] = l.Code
 		return err
 	})
@@ -119,9 +120,9 @@ func (c *counted) Get(ctx context.Context, code string) (links.Link, error) {
 }
 
 // count puts a counter between the instances and their store.
-func (s *system) count() *counted {
-	c := &counted{Store: s.store}
-	for _, service := range s.services {
+func count(s *local.System) *counted {
+	c := &counted{Store: s.Store}
+	for _, service := range s.Services {
 		service.Store = c
 	}
 	return c

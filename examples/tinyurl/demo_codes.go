@@ -7,17 +7,17 @@ import (
 
 	"github.com/sysblocks/sysblocks/examples/internal/claim"
 	"github.com/sysblocks/sysblocks/examples/internal/workload"
-	"github.com/sysblocks/sysblocks/idgen/sqlid"
+	"github.com/sysblocks/sysblocks/examples/tinyurl/local"
 )
 
 // distinct is claim a: four instances make codes at the same time, by either scheme, and know of each other only through the
 // counter or the list of workers.
 func (c *config) distinct(ctx context.Context, env claim.Env) (claim.Facts, error) {
-	return c.with(ctx, env, 1, func(s *system) (claim.Facts, error) {
-		facts := claim.Facts{"codes": 0, "duplicates": 0, "instances": instances}
+	return c.with(ctx, env, 1, func(s *local.System) (claim.Facts, error) {
+		facts := claim.Facts{"codes": 0, "duplicates": 0, "instances": local.Instances}
 		seen := make(map[string]struct{})
 		for _, scheme := range []string{"segment", "snowflake"} {
-			codes, err := s.make(ctx, env, scheme, env.Size(100_000))
+			codes, err := makeCodes(ctx, env, s, scheme, env.Size(100_000))
 			if err != nil {
 				return nil, err
 			}
@@ -34,16 +34,12 @@ func (c *config) distinct(ctx context.Context, env claim.Env) (claim.Facts, erro
 	})
 }
 
-// make lets every instance make its part of n codes.
-func (s *system) make(ctx context.Context, env claim.Env, scheme string, n int) ([]string, error) {
-	dialect := sqlid.SQLite
-	if s.engines.Postgres {
-		dialect = sqlid.Postgres
-	}
+// makeCodes lets every instance make its part of n codes.
+func makeCodes(ctx context.Context, env claim.Env, s *local.System, scheme string, n int) ([]string, error) {
 	all := make([]string, n)
-	part := n / instances
-	err := workload.Each(ctx, instances, instances, func(ctx context.Context, instance, _ int) error {
-		codes, err := s.openCodes(ctx, scheme, dialect)
+	part := n / local.Instances
+	err := workload.Each(ctx, local.Instances, local.Instances, func(ctx context.Context, instance, _ int) error {
+		codes, err := s.Codes(ctx, scheme)
 		if err != nil {
 			return err
 		}

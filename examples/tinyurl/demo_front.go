@@ -15,6 +15,7 @@ import (
 	"github.com/sysblocks/sysblocks/examples/internal/claim"
 	"github.com/sysblocks/sysblocks/examples/internal/exchange"
 	"github.com/sysblocks/sysblocks/examples/internal/workload"
+	"github.com/sysblocks/sysblocks/examples/tinyurl/local"
 	"github.com/sysblocks/sysblocks/examples/tinyurl/web"
 	"github.com/sysblocks/sysblocks/ratelimit"
 	"github.com/sysblocks/sysblocks/ratelimit/httplimit"
@@ -38,7 +39,7 @@ func online(ctx context.Context, handler http.Handler, use func(url string) erro
 
 // contract is claim f: the table of exchanges, answered by four instances in turn.
 func (c *config) contract(ctx context.Context, env claim.Env) (facts claim.Facts, err error) {
-	return c.with(ctx, env, 100, func(s *system) (claim.Facts, error) { return replayed(ctx, env, s.front) })
+	return c.with(ctx, env, 100, func(s *local.System) (claim.Facts, error) { return replayed(ctx, env, s.Front) })
 }
 
 // agreeable is its control: a server that agrees to everything.
@@ -66,8 +67,8 @@ func replayed(ctx context.Context, env claim.Env, handler http.Handler) (facts c
 // greedy is claim e: one owner creates as fast as the front line lets him, at all instances; twenty others use up their quota and
 // then wait exactly as long as they are told.
 func (c *config) greedy(ctx context.Context, env claim.Env) (claim.Facts, error) {
-	return c.with(ctx, env, 1000, func(s *system) (facts claim.Facts, err error) {
-		err = online(ctx, s.front, func(url string) error {
+	return c.with(ctx, env, 1000, func(s *local.System) (facts claim.Facts, err error) {
+		err = online(ctx, s.Front, func(url string) error {
 			var all sync.WaitGroup
 			var patience claim.Facts
 			var patientErr error
@@ -83,8 +84,8 @@ func (c *config) greedy(ctx context.Context, env claim.Env) (claim.Facts, error)
 
 // greedyApart is its control: the same limits, counted by each instance for itself.
 func (c *config) greedyApart(ctx context.Context, env claim.Env) (claim.Facts, error) {
-	return c.with(ctx, env, 1000, func(s *system) (facts claim.Facts, err error) {
-		front, err := s.frontline(localLimits)
+	return c.with(ctx, env, 1000, func(s *local.System) (facts claim.Facts, err error) {
+		front, err := s.Frontline(local.Apart)
 		if err != nil {
 			return nil, err
 		}
@@ -119,7 +120,7 @@ type span struct{ from, to time.Time }
 func hammer(ctx context.Context, env claim.Env, url string) (claim.Facts, error) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers}}
 	defer client.CloseIdleConnections()
-	limit, lasts := owners()[0], time.Second
+	limit, lasts := local.Owners(), time.Second
 	if env.Quick {
 		lasts /= 4
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/sysblocks/sysblocks/examples/internal/claim"
 	"github.com/sysblocks/sysblocks/examples/internal/workload"
 	"github.com/sysblocks/sysblocks/examples/tinyurl/links"
+	"github.com/sysblocks/sysblocks/examples/tinyurl/local"
 	"github.com/sysblocks/sysblocks/pagination/httppage"
 )
 
@@ -17,13 +18,13 @@ import (
 // from what it has seen. The control differs in one parameter of the first request.
 func (c *config) paged(query string) func(context.Context, claim.Env) (claim.Facts, error) {
 	return func(ctx context.Context, env claim.Env) (claim.Facts, error) {
-		return c.with(ctx, env, 2000, func(s *system) (facts claim.Facts, err error) {
-			codes, err := s.fill(ctx, env, env.Size(1000))
+		return c.with(ctx, env, 2000, func(s *local.System) (facts claim.Facts, err error) {
+			codes, err := fill(ctx, env, s, env.Size(1000))
 			if err != nil {
 				return nil, err
 			}
 			w := newWalk(s, env, codes)
-			err = online(ctx, s.front, func(url string) error { return w.through(ctx, url+"/api/links?"+query) })
+			err = online(ctx, s.Front, func(url string) error { return w.through(ctx, url+"/api/links?"+query) })
 			return w.facts, err
 		})
 	}
@@ -31,7 +32,7 @@ func (c *config) paged(query string) func(context.Context, claim.Env) (claim.Fac
 
 // walk is one reading of "my links" with its books.
 type walk struct {
-	s       *system
+	s       *local.System
 	rng     *rand.Rand
 	present map[string]bool // there from beginning to end
 	times   map[string]int  // seen so often
@@ -39,7 +40,7 @@ type walk struct {
 	facts   claim.Facts
 }
 
-func newWalk(s *system, env claim.Env, codes []string) *walk {
+func newWalk(s *local.System, env claim.Env, codes []string) *walk {
 	w := &walk{s: s, rng: workload.Rand(env.Seed, 40), present: make(map[string]bool), times: make(map[string]int)}
 	for _, code := range codes {
 		w.present[code] = true
@@ -81,14 +82,14 @@ func (w *walk) through(ctx context.Context, url string) error {
 func (w *walk) disturb(ctx context.Context, page int) error {
 	for range 1 + w.rng.IntN(5) {
 		if page%2 == 1 {
-			if _, err := w.s.services[page%instances].Create(ctx, links.Link{URL: "https://example.com/new", Owner: "ada"}); err != nil {
+			if _, err := w.s.Services[page%local.Instances].Create(ctx, links.Link{URL: "https://example.com/new", Owner: "ada"}); err != nil {
 				return err
 			}
 			w.facts["came"]++
 			continue
 		}
 		code := w.order[w.rng.IntN(len(w.order))]
-		switch err := w.s.services[page%instances].Delete(ctx, "ada", code); {
+		switch err := w.s.Services[page%local.Instances].Delete(ctx, "ada", code); {
 		case errors.Is(err, links.ErrNotFound): // drawn before
 		case err != nil:
 			return err

@@ -11,6 +11,7 @@ import (
 	"github.com/sysblocks/sysblocks/examples/internal/claim"
 	"github.com/sysblocks/sysblocks/examples/internal/workload"
 	"github.com/sysblocks/sysblocks/examples/tinyurl/links"
+	"github.com/sysblocks/sysblocks/examples/tinyurl/local"
 	"github.com/sysblocks/sysblocks/idgen"
 	"github.com/sysblocks/sysblocks/lru"
 )
@@ -37,31 +38,31 @@ func (r *readers) next(worker int) string { return r.codes[r.zipf.Next(r.rng[wor
 
 // cached is claim b: popular links are read through the instances, and every read must be found again in the books.
 func (c *config) cached(ctx context.Context, env claim.Env) (claim.Facts, error) {
-	return c.read(ctx, env, env.Size(100_000), func(s *system, instance int) func(context.Context, string) (links.Link, error) {
-		return s.services[instance].Resolve
+	return c.read(ctx, env, env.Size(100_000), func(s *local.System, instance int) func(context.Context, string) (links.Link, error) {
+		return s.Services[instance].Resolve
 	})
 }
 
 // uncached is its control: every read goes to the store.
 func (c *config) uncached(ctx context.Context, env claim.Env) (claim.Facts, error) {
-	return c.read(ctx, env, env.Size(20_000), func(s *system, instance int) func(context.Context, string) (links.Link, error) {
-		return s.services[instance].Store.Get
+	return c.read(ctx, env, env.Size(20_000), func(s *local.System, instance int) func(context.Context, string) (links.Link, error) {
+		return s.Services[instance].Store.Get
 	})
 }
 
 func (c *config) read(
-	ctx context.Context, env claim.Env, n int, way func(s *system, instance int) func(context.Context, string) (links.Link, error),
+	ctx context.Context, env claim.Env, n int, way func(s *local.System, instance int) func(context.Context, string) (links.Link, error),
 ) (claim.Facts, error) {
 	size := env.Size(5000)
-	return c.with(ctx, env, size, func(s *system) (claim.Facts, error) {
-		codes, err := s.fill(ctx, env, size)
+	return c.with(ctx, env, size, func(s *local.System) (claim.Facts, error) {
+		codes, err := fill(ctx, env, s, size)
 		if err != nil {
 			return nil, err
 		}
-		store, load := s.count(), newReaders(env, codes)
+		store, load := count(s), newReaders(env, codes)
 		err = workload.Each(ctx, workers, n, func(ctx context.Context, worker, i int) error {
 			env.Note("b: %d of %d reads", i, n)
-			_, err := way(s, worker%instances)(ctx, load.next(worker))
+			_, err := way(s, worker%local.Instances)(ctx, load.next(worker))
 			return err
 		})
 		if err != nil {
@@ -69,7 +70,7 @@ func (c *config) read(
 		}
 		alone, err := c.replay(newReaders(env, codes), n)
 		facts := claim.Facts{"requests": float64(n), "store-reads": float64(store.reads.Load()), "alone": alone}
-		for _, service := range s.services {
+		for _, service := range s.Services {
 			stats := service.Stats()
 			facts["hits"] += float64(stats.Hits)
 			facts["misses"] += float64(stats.Misses)
@@ -83,7 +84,7 @@ func (c *config) read(
 
 // replay gives the same reads to caches of the same size that stand alone, and returns their hit ratio.
 func (c *config) replay(load *readers, n int) (float64, error) {
-	var caches [instances]*lru.Cache[string, bool]
+	var caches [local.Instances]*lru.Cache[string, bool]
 	for i := range caches {
 		var err error
 		if caches[i], err = lru.New(max(int(c.cache*float64(len(load.codes))), 1), lru.Options[string, bool]{}); err != nil {
@@ -93,7 +94,7 @@ func (c *config) replay(load *readers, n int) (float64, error) {
 	hits := 0
 	for i := range n {
 		code := load.next(i % workers)
-		cache := caches[i%workers%instances]
+		cache := caches[i%workers%local.Instances]
 		if _, hit := cache.Get(code); hit {
 			hits++
 		} else {
@@ -108,28 +109,28 @@ func (c *config) replay(load *readers, n int) (float64, error) {
 func (c *config) flooded(filtered bool) func(context.Context, claim.Env) (claim.Facts, error) {
 	return func(ctx context.Context, env claim.Env) (claim.Facts, error) {
 		size, n := env.Size(5000), env.Size(100_000)
-		return c.with(ctx, env, size, func(s *system) (claim.Facts, error) {
-			codes, err := s.fill(ctx, env, size)
+		return c.with(ctx, env, size, func(s *local.System) (claim.Facts, error) {
+			codes, err := fill(ctx, env, s, size)
 			if err != nil {
 				return nil, err
 			}
 			if !filtered {
-				for _, service := range s.services {
-					service.Filter = anything{}
+				for _, service := range s.Services {
+					service.Filter = local.Anything{}
 				}
 			}
 			var refused, found atomic.Int64
 			for i, code := range codes {
-				if _, err := s.services[(i+1)%instances].Resolve(ctx, code); errors.Is(err, links.ErrNotFound) {
+				if _, err := s.Services[(i+1)%local.Instances].Resolve(ctx, code); errors.Is(err, links.ErrNotFound) {
 					refused.Add(1)
 				} else if err != nil {
 					return nil, err
 				}
 			}
-			store, invented := s.count(), invented(env, n)
+			store, invented := count(s), invented(env, n)
 			err = workload.Each(ctx, workers, n, func(ctx context.Context, worker, i int) error {
 				env.Note("c: %d of %d unknown codes", i, n)
-				_, err := s.services[worker%instances].Resolve(ctx, invented[i])
+				_, err := s.Services[worker%local.Instances].Resolve(ctx, invented[i])
 				if err == nil {
 					found.Add(1)
 				} else if errors.Is(err, links.ErrNotFound) {
@@ -137,11 +138,11 @@ func (c *config) flooded(filtered bool) func(context.Context, claim.Env) (claim.
 				}
 				return err
 			})
-			mean := float64(n) * falseRate
+			mean := float64(n) * local.FalseRate
 			return claim.Facts{
 				"unknown": float64(n) - float64(found.Load()), "store-lookups": float64(store.reads.Load()),
 				"existing": float64(size), "refused-existing": float64(refused.Load()),
-				"bound": math.Ceil(mean + 3.09*math.Sqrt(mean*(1-falseRate))), // the normal quantile of 99.9 %
+				"bound": math.Ceil(mean + 3.09*math.Sqrt(mean*(1-local.FalseRate))), // the normal quantile of 99.9 %
 			}, err
 		})
 	}
@@ -172,13 +173,13 @@ func (s slow) Get(ctx context.Context, code string) (links.Link, error) {
 func (c *config) stampede(coalesced bool) func(context.Context, claim.Env) (claim.Facts, error) {
 	return func(ctx context.Context, env claim.Env) (claim.Facts, error) {
 		const readers = 1000
-		return c.with(ctx, env, 100, func(s *system) (claim.Facts, error) {
-			codes, err := s.fill(ctx, env, 1)
+		return c.with(ctx, env, 100, func(s *local.System) (claim.Facts, error) {
+			codes, err := fill(ctx, env, s, 1)
 			if err != nil {
 				return nil, err
 			}
-			store := s.count()
-			hot := s.services[0]
+			store := count(s)
+			hot := s.Services[0]
 			hot.Store = slow{store}
 			resolve, forget := hot.Resolve, hot.Forget
 			if !coalesced {

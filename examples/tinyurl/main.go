@@ -17,6 +17,7 @@ import (
 	"github.com/sysblocks/sysblocks/examples/internal/engine"
 	"github.com/sysblocks/sysblocks/examples/internal/engine/connect"
 	"github.com/sysblocks/sysblocks/examples/internal/estimate"
+	"github.com/sysblocks/sysblocks/examples/tinyurl/local"
 	"github.com/sysblocks/sysblocks/examples/tinyurl/web"
 )
 
@@ -35,7 +36,7 @@ func tinyurl() claim.Example {
 	c := &config{store: "embedded SQLite"}
 	return claim.Example{
 		Name:      "tinyurl",
-		Title:     func() string { return fmt.Sprintf("%d instances, %s codes, %s", instances, c.codes, c.store) },
+		Title:     func() string { return fmt.Sprintf("%d instances, %s codes, %s", local.Instances, c.codes, c.store) },
 		Flags:     c.flags,
 		Check:     c.check,
 		Supports:  engine.Support{Redis: true, Postgres: true},
@@ -73,17 +74,13 @@ func (c *config) reach(ctx context.Context, e engine.Engines) error {
 	return connect.Reach(ctx, e)
 }
 
-// instances are the machines of the demo, in one process.
-const instances = 4
-
 func (c *config) serve(ctx context.Context, site claim.Site) (err error) {
-	const links = 1_000_000 // what filter and caches are sized for
-	s, err := c.open(ctx, site.Engines, site.Data, false, links)
+	s, err := local.Open(ctx, local.Options{Engines: site.Engines, Dir: site.Data, Codes: c.codes, Cache: c.cache, Links: 1_000_000})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	return site.HTTP(ctx, s.front)
+	defer func() { err = errors.Join(err, s.Close(ctx)) }()
+	return site.HTTP(ctx, s.Front)
 }
 
 // estimate adds how long codes must be, and what cache and filter take.
@@ -93,9 +90,9 @@ func (c *config) estimate(a estimate.Assumptions) []estimate.Figure {
 	bits := func(f float64) float64 { return math.Ceil(math.Log2(f)) }
 	letters := func(f float64) float64 { return math.Ceil(math.Log2(f) / math.Log2(62)) }
 	filter := func(f float64) float64 {
-		plan, err := bloom.Plan(uint64(f), falseRate)
+		plan, err := bloom.Plan(uint64(f), local.FalseRate)
 		if err != nil {
-			return math.NaN() // more links than any filter holds
+			return 0 // more links than any filter holds
 		}
 		return float64(plan.Bytes())
 	}
