@@ -59,13 +59,9 @@ func (s *Service) Resolve(ctx context.Context, code string) (Link, error) {
 // next to nothing. It only saves work: when it cannot be asked the store is.
 func (s *Service) load(ctx context.Context, code string) (Link, error) {
 	if may, err := s.Filter.Test(ctx, bloom.String(code)); err == nil && !may {
-		return Link{}, fmt.Errorf("%w: %w", ErrNotFound, lru.ErrNotFound)
+		return Link{}, ErrNotFound
 	}
-	l, err := s.Store.Get(ctx, code)
-	if errors.Is(err, ErrNotFound) {
-		err = fmt.Errorf("%w: %w", err, lru.ErrNotFound)
-	}
-	return l, err
+	return s.Store.Get(ctx, code)
 }
 
 // Create stores a new link under a code of its own or, if one is wished for, under that.

@@ -7,14 +7,16 @@ package links
 import (
 	"context"
 	"errors"
+	"fmt"
 
+	"github.com/sysblocks/sysblocks/lru"
 	"github.com/sysblocks/sysblocks/pagination"
 )
 
 // The errors that callers tell apart.
 var (
 	ErrInvalid  = errors.New("links: invalid")
-	ErrNotFound = errors.New("links: no such link")
+	ErrNotFound = fmt.Errorf("links: no such link: %w", lru.ErrNotFound) // so that the cache understands it too
 	ErrGone     = errors.New("links: the link was deleted")
 	ErrTaken    = errors.New("links: the code is taken")
 )

@@ -183,7 +183,7 @@ func refuse(out http.ResponseWriter, err error) {
 	case errors.Is(err, links.ErrInvalid):
 		problem(out, http.StatusBadRequest, err.Error())
 	case errors.Is(err, links.ErrNotFound):
-		problem(out, http.StatusNotFound, err.Error())
+		problem(out, http.StatusNotFound, "no such link")
 	case errors.Is(err, links.ErrTaken):
 		problem(out, http.StatusConflict, err.Error())
 	case errors.Is(err, links.ErrGone):
