@@ -37,7 +37,7 @@ type Engines struct {
 	SQL      *sql.DB
 	Postgres bool          // what SQL speaks; else SQLite
 	Redis    *redis.Client // nil when embedded
-	Prefix   string        // begins every key in Redis
+	Prefix   string        // is in every key in Redis
 	schema   string        // of PostgreSQL
 	fresh    bool
 }
@@ -123,8 +123,10 @@ func (c *Engines) Close(ctx context.Context) (err error) {
 	return err
 }
 
+// removeKeys looks for the prefix anywhere in a key, since packages that are given a namespace put a word of theirs before it.
+// The prefix of a demo is random, so that nobody else's keys have it.
 func (c *Engines) removeKeys(ctx context.Context) error {
-	keys := c.Redis.Scan(ctx, 0, c.Prefix+"*", 1000).Iterator()
+	keys := c.Redis.Scan(ctx, 0, "*"+c.Prefix+"*", 1000).Iterator()
 	for keys.Next(ctx) {
 		if err := c.Redis.Unlink(ctx, keys.Val()).Err(); err != nil {
 			return err
