@@ -53,7 +53,6 @@ func (c *Cache[K, V]) many(ctx context.Context, keys []K, force bool) (map[K]V, 
 				out[key] = v
 				continue
 			}
-			s.misses.Add(1)
 		}
 		if bulk {
 			if group == nil {
@@ -62,6 +61,12 @@ func (c *Cache[K, V]) many(ctx context.Context, keys []K, force bool) (map[K]V, 
 			r.into = group
 		}
 		in := c.join(ctx, r)
+		late := in.call == nil && in.err == nil // as in fetch
+		if late && !force {
+			c.hit()
+		} else if !force {
+			s.misses.Add(1)
+		}
 		switch {
 		case in.call != nil:
 			waits = append(waits, in.call)

@@ -33,8 +33,12 @@ func (c *Cache[K, V]) fetch(ctx context.Context, key K, load loader[K, V]) (V, e
 	if v, ok := c.serve(ctx, s, h, key, load); ok {
 		return v, nil
 	}
-	s.misses.Add(1)
 	in := c.join(ctx, request[K, V]{key: key, hash: h, load: load})
+	if in.call == nil && in.err == nil {
+		c.hit() // a late one; so that every miss is a load, a shared one or an error
+		return in.value, nil
+	}
+	s.misses.Add(1)
 	if in.call == nil {
 		return in.value, in.err
 	}

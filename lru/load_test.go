@@ -578,3 +578,46 @@ func TestNoLoader(t *testing.T) {
 		t.Errorf("GetOrLoad: %d, %v", v, err)
 	}
 }
+
+// TestEveryMissIsALoadOrSharesOne reads hot keys that are dropped all the time, so that many readers find on their second look
+// what somebody else has stored since their first one: a hit, and neither a load nor a shared one.
+func TestEveryMissIsALoadOrSharesOne(t *testing.T) {
+	const readers, reads, keys = 8, 20_000, 4
+	for name, read := range map[string]func(c *Cache[int, int], key int) error{
+		"Fetch": func(c *Cache[int, int], key int) error {
+			_, err := c.Fetch(t.Context(), key)
+			return err
+		},
+		"FetchMany": func(c *Cache[int, int], key int) error {
+			_, err := c.FetchMany(t.Context(), []int{key})
+			return err
+		},
+	} {
+		c, err := New(100, Options[int, int]{
+			Load:      func(context.Context, int) (int, error) { return 1, nil },
+			CountHits: true,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		for r := range readers {
+			all.Go(func() {
+				for i := range reads {
+					if err := read(c, i%keys); err != nil {
+						t.Error(err)
+						return
+					}
+					if r == 0 {
+						c.Remove(i % keys)
+					}
+				}
+			})
+		}
+		all.Wait()
+		s := c.Stats()
+		if s.Hits+s.Misses != readers*reads || s.Misses != s.Loads+s.Shared {
+			t.Errorf("%s: %d reads, %d hits, %d misses, %d loads, %d shared", name, readers*reads, s.Hits, s.Misses, s.Loads, s.Shared)
+		}
+	}
+}

@@ -120,6 +120,7 @@ type Example struct {
 	Flags     func(fs *flag.FlagSet)                          // its own flags; may be nil
 	Check     func() error                                    // of its own flags; an error is wrong use; may be nil
 	Supports  engine.Support                                  // real engines it can run on
+	Reach     func(context.Context, engine.Engines) error     // finds out whether they answer, before anything is printed; may be nil
 	Claims    []Claim                                         // in the order in which they run
 	Bytes     float64                                         // default of -bytes
 	Estimate  func(estimate.Assumptions) []estimate.Figure    // what follows the common figures; may be nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/sysblocks/sysblocks/examples/internal/claim"
 	"github.com/sysblocks/sysblocks/examples/internal/claim/claimtest"
+	"github.com/sysblocks/sysblocks/examples/internal/engine"
 	"github.com/sysblocks/sysblocks/examples/internal/exchange"
 )
 
@@ -137,6 +139,23 @@ func TestWrongUseExitsWithTwoAndSaysWhy(t *testing.T) {
 		if code != 2 || !strings.Contains(stderr, says) || stdout != "" {
 			t.Errorf("%s: exit code %d, stderr %q, stdout %q", args, code, stderr, stdout)
 		}
+	}
+}
+
+func TestAnEngineThatDoesNotAnswerIsWrongUse(t *testing.T) {
+	e := sample()
+	e.Supports.Redis = true
+	e.Reach = func(_ context.Context, engines engine.Engines) error {
+		if engines.Redis == "" {
+			return nil
+		}
+		return fmt.Errorf("%w: -redis", engine.ErrUnreachable)
+	}
+	if stdout, stderr, code := run(t, e, "-redis", "nowhere:1"); code != 2 || stdout != "" || !strings.Contains(stderr, "-redis") {
+		t.Errorf("code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	if _, _, code := run(t, e); code != 0 {
+		t.Errorf("embedded: code %d", code)
 	}
 }
 

@@ -64,8 +64,10 @@ func Run(ctx context.Context, e Example, args []string, std Command) int {
 		return exitFails // the verdicts have been printed
 	}
 	_, _ = fmt.Fprintf(std.Stderr, "%s: %v\n", e.Name, err) // nobody is left to tell
-	if errors.Is(err, ErrUsage) || errors.Is(err, engine.ErrUnsupported) || errors.Is(err, estimate.ErrInvalid) {
-		return exitUsage
+	for _, usage := range []error{ErrUsage, engine.ErrUnsupported, engine.ErrUnreachable, estimate.ErrInvalid} {
+		if errors.Is(err, usage) {
+			return exitUsage
+		}
 	}
 	return exitFails
 }
@@ -85,6 +87,11 @@ func run(ctx context.Context, e Example, args []string, std Command) error {
 	}
 	if err := s.engines.Check(e.Name, e.Supports); err != nil {
 		return err
+	}
+	if e.Reach != nil && s.mode != "estimate" {
+		if err := e.Reach(ctx, s.engines); err != nil {
+			return err
+		}
 	}
 	switch s.mode {
 	case "serve":

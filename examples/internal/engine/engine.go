@@ -11,8 +11,12 @@ import (
 	"strings"
 )
 
-// ErrUnsupported is returned when a flag asks for an engine that the example does not have.
-var ErrUnsupported = errors.New("engine: not supported by this example")
+var (
+	// ErrUnsupported is returned when a flag asks for an engine that the example does not have.
+	ErrUnsupported = errors.New("engine: not supported by this example")
+	// ErrUnreachable is returned when an engine that a flag asks for does not answer.
+	ErrUnreachable = errors.New("engine: no answer")
+)
 
 // Engines holds what the flags ask for. The zero value is embedded.
 type Engines struct {
