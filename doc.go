@@ -54,5 +54,6 @@
 // states claims, attacks them, and prints what it counted, beside a control that
 // fails:
 //
+//	go run ./examples/tinyurl
 //	go run ./examples/kvstore
 package sysblocks

@@ -375,6 +375,7 @@ func ExampleRotation() {
 		if err != nil {
 			fmt.Println(err)
 		}
+		<-time.After(2 * time.Millisecond) // logins of one millisecond count as made together
 	}
 	devices := 0
 	for _, err := range sessions.List(ctx, "ann") {
