@@ -19,6 +19,8 @@ type adaptive[K comparable, V any] struct {
 	tuner  tuner
 	fair   int    // weight that the shard may have when the cache is full
 	random uint64 // state of the generator for random admissions
+
+	earned, wasted int // of late: entries admitted by a lead of one that were used again, that left unused
 }
 
 // queue is a list and the weight of its entries.
@@ -67,7 +69,20 @@ func (p *adaptive[K, V]) observe(h uint64) {
 	}
 	p.sketch.add(h, 1)
 	p.tuner.miss(h, n)
-	for range scanStep {
+	if p.tuner.entered%scanBatch == 0 {
+		p.scan()
+	}
+	if p.tuner.due(n) {
+		p.tuner.decide()
+	}
+}
+
+// scanBatch entries are looked at by the cursor once per as many misses: neighbours share cache lines.
+const scanBatch = 16
+
+// scan moves the cursor over scanBatch nodes and takes the uses of the entries of main.
+func (p *adaptive[K, V]) scan() {
+	for range min(scanBatch, len(p.nodes)) {
 		if p.tuner.cursor++; int(p.tuner.cursor) >= len(p.nodes) {
 			p.tuner.cursor = 0
 			continue
@@ -84,37 +99,52 @@ func (p *adaptive[K, V]) observe(h uint64) {
 			e.setBits(refUsed, refUsed)
 		}
 	}
-	if p.tuner.due(n) {
-		p.tuner.decide()
-	}
 }
-
-// scanStep entries are looked at by the cursor for each miss.
-const scanStep = 1
 
 // used takes the uses of an entry that a hand passes, and reports whether there were any, now or when the cursor came.
 func (p *adaptive[K, V]) used(e *entry[K, V]) bool {
 	n := e.takeCount()
 	if n > 0 {
 		h := p.cache.hash(e.key)
-		p.sketch.add(h, n)
 		if e.ref.Load()&refMain != 0 {
-			p.tuner.hand += int(n)
-		} else if p.main.n == 0 || p.sketch.estimate(h) <= p.sketch.estimate(p.cache.hash(p.nodes[p.main.front].e.key)) {
+			p.tuner.uses[p.sketch.estimate(h)] += int(n) // the cursor will not find them
+		} else {
 			p.tuner.window += int(n)
 		}
+		p.sketch.add(h, n)
 	}
-	if e.ref.Load()&refUsed != 0 {
-		e.setBits(refUsed, 0)
-		return true
+	ref := e.ref.Load()
+	if n == 0 && ref&refUsed == 0 {
+		return false
 	}
-	return n > 0
+	if ref&refNarrow != 0 {
+		p.earned++
+	}
+	e.setBits(refUsed|refNarrow|refFresh, 0)
+	return true
 }
 
 // settle moves what the window has too much to main while the cache is not full and nothing has to leave.
 func (p *adaptive[K, V]) settle() {
 	for p.window.weight > p.windowTarget() && p.window.n > 1 {
 		p.promote(p.nodes[p.window.front].e)
+	}
+}
+
+// shrinkStep entries leave a window that has become too large with each eviction, without having to prove themselves:
+// a duel for each would throw away what the window rightly kept.
+const shrinkStep = 4
+
+// shrink follows a target that the tuner has lowered. The duel of victim alone cannot: each insertion brings one
+// entry in and one out.
+func (p *adaptive[K, V]) shrink() {
+	target := p.windowTarget()
+	for range shrinkStep {
+		e := p.nodes[p.window.front].e
+		if p.window.n <= 1 || p.window.weight-p.cache.weightOf(e) <= target {
+			return
+		}
+		p.promote(e)
 	}
 }
 
@@ -126,9 +156,20 @@ func (p *adaptive[K, V]) promote(e *entry[K, V]) {
 	w := p.cache.weightOf(e)
 	p.unlink(&p.window.list, e.pos)
 	p.window.weight -= w
-	e.setBits(refMain|refMark, refMain)
+	e.setBits(refMain|refMark|refFresh, refMain|refFresh)
 	p.pushBack(&p.main.list, e.pos)
 	p.main.weight += w
+}
+
+// lost notes a victim of main that was not used since it came from the window: its queue was too short for it, too.
+func (p *adaptive[K, V]) lost(v *entry[K, V]) {
+	ref := v.ref.Load()
+	if ref&refNarrow != 0 {
+		p.wasted++
+	}
+	if ref&refFresh != 0 {
+		p.tuner.refused(p.cache.hash(v.key), p.window.n+p.main.n)
+	}
 }
 
 func (p *adaptive[K, V]) replace(old, e *entry[K, V]) {
@@ -151,6 +192,7 @@ func (p *adaptive[K, V]) reweigh(e *entry[K, V], delta int) { p.queueOf(e).weigh
 // victim brings the window down to its target, one candidate after the other, until one of the two sides loses an
 // entry; without a candidate the hand of main decides.
 func (p *adaptive[K, V]) victim(keep *entry[K, V]) *entry[K, V] {
+	p.shrink()
 	for steps := 0; p.window.n > 0 && (p.window.weight > p.windowTarget() || p.main.n+p.safe.n == 0); steps++ {
 		e := p.nodes[p.window.front].e
 		if e == keep {
@@ -173,28 +215,56 @@ func (p *adaptive[K, V]) victim(keep *entry[K, V]) *entry[K, V] {
 			p.promote(e)
 			continue
 		}
-		if !p.admit(h, v) {
+		win, narrow := p.admit(h, v)
+		if !win {
 			p.tuner.refused(h, p.window.n)
 			return e
 		}
 		p.promote(e)
+		if narrow {
+			e.setBits(refNarrow, refNarrow)
+		}
+		p.lost(v)
 		return v
 	}
-	return p.mainVictim(keep)
+	v := p.mainVictim(keep)
+	if v != nil {
+		p.lost(v)
+	}
+	return v
 }
 
-// admit compares a candidate with the victim. A refused candidate that is not quite new gets in at random now and
-// then: whoever knows the keys cannot keep everybody else out by making a victim look hot.
-func (p *adaptive[K, V]) admit(h uint64, v *entry[K, V]) bool {
+// admit compares a candidate with the victim. The candidate has just been used, the victim may be about to be: on a
+// loop the one leads by exactly one count, always, and is the wrong choice. So a lead of one counts only as long as
+// entries that were admitted by it are used again, one in eight of them; a few go on trying. A refused candidate that is
+// not quite new gets in at random now and then: whoever knows the keys cannot keep everybody else out by making a
+// victim look hot.
+func (p *adaptive[K, V]) admit(h uint64, v *entry[K, V]) (win, narrow bool) {
 	a, b := p.sketch.estimate(h), p.sketch.estimate(p.cache.hash(v.key))
-	if a > b {
-		return true
+	switch {
+	case a > b+1 || b == 0:
+		return true, false
+	case a > b:
+		if p.earned+p.wasted >= narrowMemory {
+			p.earned, p.wasted = p.earned/2, p.wasted/2
+		}
+		return p.earned*narrowWorth >= p.wasted || p.chance(narrowTrial), true
+	case a < 6:
+		return false, false
 	}
-	if a < 6 {
-		return false
-	}
+	return p.chance(128), false
+}
+
+const (
+	narrowWorth  = 4
+	narrowTrial  = 32 // one in so many is admitted anyway, to notice when it pays again
+	narrowMemory = 256
+)
+
+// chance is true once in n calls, at random.
+func (p *adaptive[K, V]) chance(n uint64) bool {
 	p.random = p.random*6364136223846793005 + 1442695040888963407
-	return p.random>>57 == 0 // 1 in 128
+	return p.random>>32%n == 0
 }
 
 // shift moves an entry between queues.

@@ -28,10 +28,11 @@ type Cache[K comparable, V any] struct {
 	used     atomic.Int64  // weight of all entries; added to by writers under the lock of a shard
 	cursor   atomic.Uint32 // where the search for a shard with too much begins
 
-	timer   timer
-	loading loading[K, V]
-	hits    []stripe
-	age     ageMeter
+	timer    timer
+	loading  loading[K, V]
+	overflow overflow[K, V]
+	hits     []stripe
+	age      ageMeter
 }
 
 // stripe counts on a cache line of its own.
@@ -44,8 +45,8 @@ const (
 	// minShard is the smallest share of the capacity of a shard: below about a thousand entries the parts of a cache
 	// rank worse than the whole (8 × 125 entries lose 3.5 points on Zipf 1.01).
 	minShard = 1000
-	// shardsPerCPU makes it unlikely that two of the running writers meet.
-	shardsPerCPU = 4
+	// shardsPerCPU makes it unlikely that two of the running writers meet: a meeting costs more than an insertion.
+	shardsPerCPU = 16
 	hitStripes   = 32
 )
 
@@ -88,6 +89,7 @@ func New[K comparable, V any](capacity int, opts Options[K, V]) (*Cache[K, V], e
 	for i := range c.shards {
 		c.shards[i].init(c, capacity)
 	}
+	c.overflow.tier = opts.Overflow
 	c.timer.at.Store(never)
 	c.loading.init(&c.opts)
 	return c, nil

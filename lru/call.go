@@ -14,10 +14,11 @@ type loader[K comparable, V any] func(context.Context, K) (V, error)
 // call is the record of one key in flight. While it stands in shard.calls it may store its result; a write or
 // removal of the key takes it out and so voids it.
 type call[K comparable, V any] struct {
-	key  K
-	hash uint64
-	job  *job
-	live bool // the key had a live value when the call began
+	key   K
+	hash  uint64
+	job   *job
+	live  bool // the key had a live value when the call began
+	force bool // a new value is wanted, not the one in the tier
 
 	void  bool          // under the lock of the shard
 	done  chan struct{} // closed when value and err are set
@@ -115,9 +116,15 @@ func (l *loading[K, V]) init(o *Options[K, V]) {
 	}
 }
 
-// void takes the key's load in flight, and what is remembered of failed ones, out.
-func (s *shard[K, V]) void(key K) {
+// void takes the key's load in flight, what is remembered of failed ones, and what the tier has, out.
+func (s *shard[K, V]) void(h uint64, key K) {
 	s.writes++
+	if s.warming != nil {
+		s.warming.mark(h)
+	}
+	if s.cache.overflow.on() {
+		s.later(key, &spill[K, V]{})
+	}
 	if len(s.calls) > 0 {
 		if cl := s.calls[key]; cl != nil {
 			cl.void = true
@@ -131,6 +138,10 @@ func (s *shard[K, V]) void(key K) {
 
 func (s *shard[K, V]) voidAll() {
 	s.writes++
+	if s.warming != nil {
+		s.warming.all = true
+	}
+	clear(s.pending)
 	for _, cl := range s.calls {
 		cl.void = true
 	}
@@ -152,7 +163,7 @@ func (c *Cache[K, V]) newJob(ctx context.Context) *job {
 
 // open registers a call for a key and starts its job, unless the caller of join does that. Under the shard's lock.
 func (c *Cache[K, V]) open(ctx context.Context, s *shard[K, V], r request[K, V]) *call[K, V] {
-	cl := &call[K, V]{key: r.key, hash: r.hash, job: r.into, live: r.live, done: make(chan struct{})}
+	cl := &call[K, V]{key: r.key, hash: r.hash, job: r.into, live: r.live, force: r.force, done: make(chan struct{})}
 	if s.calls == nil {
 		s.calls = map[K]*call[K, V]{}
 	}
@@ -238,7 +249,7 @@ func (c *Cache[K, V]) run(j *job, calls []*call[K, V], gate chan struct{},
 		defer func() { // also when the loader panicked or ended the goroutine
 			if !returned {
 				perr := &PanicError{Value: recover(), Stack: debug.Stack()}
-				results = c.failAll(calls, perr)
+				results = append(results, c.failAll(calls, perr)...)
 				c.loading.errors.Add(1)
 			}
 			c.conclude(j, results)
@@ -248,12 +259,16 @@ func (c *Cache[K, V]) run(j *job, calls []*call[K, V], gate chan struct{},
 		}()
 		out.err = ErrClosed
 		if registered {
+			if calls, results = c.promote(j, calls); len(calls) == 0 {
+				returned = true
+				return
+			}
 			out = c.call(j, calls, gate, load)
 		}
 		if out.err != nil && !errors.Is(out.err, ErrNotFound) {
 			c.loading.errors.Add(1)
 		}
-		results = c.results(j, calls, out)
+		results = append(results, c.results(j, calls, out)...)
 		returned = true
 	}()
 }
@@ -407,7 +422,7 @@ func (c *Cache[K, V]) settle(r *result[K, V], quiet bool) {
 		s.remember(cl, r.err, int64(c.opts.Loading.ErrorTTL), pause)
 	}
 	cl.value, cl.err = r.value, r.err
-	s.mu.Unlock()
+	s.unlockQuietly()
 	c.relieve(s, e)
 }
 

@@ -71,7 +71,7 @@ func (c *Cache[K, V]) commitRemove(key K, seen *entry[K, V], old V) bool {
 	if !c.unchanged(s, h, key, seen, old) {
 		return false
 	}
-	s.void(key)
+	s.void(h, key)
 	if seen != nil {
 		c.remove(s, seen, Removed)
 	}

@@ -26,6 +26,8 @@ const (
 	refMark    = 1 << 5 // Adaptive, with refMain: in the protected queue
 	refPinned  = 1 << 6 // weight 0: outside the policy
 	refUsed    = 1 << 7 // Adaptive: had uses when the cursor of the tuner came, which took them
+	refFresh   = 1 << 9 // Adaptive, with refMain: not used since it came from the window
+	refNarrow  = 1 << 8 // Adaptive, with refMain: admitted by one count only, and not used since
 
 	refSlotShift = 12 // the slot of the wheel that is responsible, plus one; 0: none
 	refSlot      = 1<<10 - 1
@@ -76,7 +78,7 @@ func (e *entry[K, V]) full() *fullEntry[K, V] {
 func (e *entry[K, V]) setBits(mask, value uint32) {
 	for {
 		old := e.ref.Load()
-		if e.ref.CompareAndSwap(old, old&^mask|value) {
+		if old&mask == value || e.ref.CompareAndSwap(old, old&^mask|value) {
 			return
 		}
 	}

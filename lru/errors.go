@@ -16,6 +16,8 @@ var (
 	ErrRecursion = errors.New("lru: loader asked for the key it is loading")
 	// ErrClosed is returned by the loading calls after Close.
 	ErrClosed = errors.New("lru: cache is closed")
+	// ErrCorrupt is wrapped by the errors about bytes that are damaged, or are not what they should be.
+	ErrCorrupt = errors.New("lru: corrupt data")
 )
 
 // PanicError is what the callers of a load get when the loader panicked or ended its goroutine.

@@ -161,7 +161,7 @@ func (c *Cache[K, V]) join(ctx context.Context, r request[K, V]) joined[K, V] {
 			c.loading.shared.Add(1)
 			return joined[K, V]{call: cl}
 		}
-		s.void(r.key) // abandoned: its result must not overtake ours
+		s.void(r.hash, r.key) // abandoned: its result must not overtake ours
 	}
 	if f, ok := s.failures[r.key]; ok && f.until > now && !r.force {
 		return joined[K, V]{err: f.err}

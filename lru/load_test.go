@@ -99,15 +99,46 @@ func TestOneLoadPerKeyWhoeverAsks(t *testing.T) {
 	})
 }
 
-func TestWriteAndRemovalVoidALoadInFlight(t *testing.T) {
-	for name, void := range map[string]func(c *Cache[int, int]){
+// voids are the ways to void a load of key 1 that leave it without a value.
+func voids() map[string]func(c *Cache[int, int]) {
+	return map[string]func(c *Cache[int, int]){
 		"Set":            func(c *Cache[int, int]) { c.Set(1, 99); c.Remove(1) },
 		"Remove":         func(c *Cache[int, int]) { c.Remove(1) },
 		"Clear":          func(c *Cache[int, int]) { c.Clear() },
 		"InvalidateTags": func(c *Cache[int, int]) { c.InvalidateTags("all") },
 		"RemoveFunc":     func(c *Cache[int, int]) { c.RemoveFunc(func(int, int) bool { return true }) },
 		"Compute":        func(c *Cache[int, int]) { c.Compute(1, func(int, bool) (int, Action) { return 0, Remove }) },
-	} {
+	}
+}
+
+func TestVoidedLoadStoresNothing(t *testing.T) {
+	for name, void := range voids() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				src := &source{takes: time.Second}
+				src.answer(1)
+				c := mustNew(t, 10, Options[int, int]{
+					Load: src.load, Tags: func(int, int) []string { return []string{"all"} },
+				})
+				go func() {
+					if v, err := c.Fetch(t.Context(), 1); v != 1 || err != nil {
+						t.Errorf("the caller of the voided load got %d, %v", v, err)
+					}
+				}()
+				wait(500 * time.Millisecond)
+				void(c)
+				wait(time.Second)
+				if v, ok := c.Get(1); ok {
+					t.Errorf("a voided load stored %d", v)
+				}
+				check(t, c)
+			})
+		})
+	}
+}
+
+func TestWriteAndRemovalVoidALoadInFlight(t *testing.T) {
+	for name, void := range voids() {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				src := &source{takes: time.Second}

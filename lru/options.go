@@ -112,6 +112,12 @@ type Options[K comparable, V any] struct {
 	// one key come in order. It must not wait for another event.
 	OnRemove func(entry Entry[K, V], cause Cause)
 
+	// Overflow receives what is evicted for size, and is asked by Fetch, FetchMany and GetOrLoad before the loader. An
+	// entry comes back with the lifetime that it had left, and counts as a miss, not as a load. A write or removal of a
+	// key reaches the tier before it returns; RemoveFunc, InvalidateTags and Clear clear it. After its first error the
+	// tier is not used any more. It must not call the cache.
+	Overflow Tier[K, V]
+
 	// CountHits makes Stats count hits too; it costs one striped write per hit.
 	CountHits bool
 }

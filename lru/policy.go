@@ -4,6 +4,10 @@ package lru
 type policy[K comparable, V any] interface {
 	// insert adds an entry that is not yet in the order; h is the hash of its key.
 	insert(e *entry[K, V], h uint64)
+	// insertCold is insert for an entry that comes from elsewhere, behind those that are here, with what warmth said of it.
+	insertCold(e *entry[K, V], h, warmth uint64)
+	// warmth says how popular e is, 1 or more.
+	warmth(e *entry[K, V]) uint64
 	// replace gives the place of old to e, which has the same key.
 	replace(old, e *entry[K, V])
 	// use counts a read or write of e.

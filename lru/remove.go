@@ -6,7 +6,7 @@ func (c *Cache[K, V]) Remove(key K) (V, bool) {
 	s := c.shard(h)
 	s.mu.Lock()
 	defer s.unlock()
-	s.void(key)
+	s.void(h, key)
 	var zero V
 	e := c.alive(s, h, key, 0)
 	if e == nil {
@@ -33,6 +33,7 @@ func (c *Cache[K, V]) RemoveFunc(match func(key K, value V) bool) int {
 			}
 		}
 	}
+	c.clearTier() // which cannot be asked
 	return n
 }
 
@@ -55,7 +56,7 @@ func (c *Cache[K, V]) removeSame(s *shard[K, V], e *entry[K, V], v V) bool {
 func (s *shard[K, V]) entries() []*entry[K, V] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := make([]*entry[K, V], 0, s.len.Load())
+	out := make([]*entry[K, V], 0, s.table.Load().count)
 	s.order(func(e *entry[K, V]) bool {
 		out = append(out, e)
 		return true
@@ -80,6 +81,7 @@ func (c *Cache[K, V]) Clear() {
 	for i := range c.shards {
 		c.clearShard(&c.shards[i], false)
 	}
+	c.clearTier()
 }
 
 func (c *Cache[K, V]) clearShard(s *shard[K, V], closing bool) {
@@ -134,4 +136,5 @@ func (c *Cache[K, V]) InvalidateTags(tags ...string) {
 		c.timer.invalid.Store(true)
 		c.timer.arm(c, c.now()+1<<wheelShift)
 	}
+	c.clearTier() // which knows of no tags
 }

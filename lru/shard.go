@@ -9,28 +9,37 @@ import (
 //
 // Order of locks: one shard at a time; inside it tags.mu, timer.mu or a job's mu. No user function runs under any.
 type shard[K comparable, V any] struct {
-	table  atomic.Pointer[table[K, V]] // stored under mu, read by everybody
-	misses atomic.Uint64
-	len    atomic.Int64 // changed under mu, read by Len
-	weight atomic.Int64 // changed under mu, read by writers that look for a victim elsewhere
-
-	mu       sync.Mutex
+	// One cache line that readers share and writers seldom touch.
+	table    atomic.Pointer[table[K, V]] // stored under mu, read by everybody
 	cache    *Cache[K, V]
 	policy   policy[K, V]
-	adaptive *adaptive[K, V] // policy, if it is that
-	pinned   list            // entries of weight 0, in nodes of pins
-	pins     slab[K, V]
-	wheel    *wheel[K, V]
+	adaptive *adaptive[K, V]   // policy, if it is that
 	calls    map[K]*call[K, V] // loads in flight that may still store their result
 	failures map[K]failure     // errors that are remembered
-	events   []event[K, V]     // departures that the listener has not heard of
-	telling  bool              // a goroutine delivers events
+	wheel    *wheel[K, V]
+
+	// What every write changes, packed: the last writer was likely another core.
+	mu       sync.Mutex
+	load     int64         // weight of the entries
+	writes   uint64        // writes and removals so far
+	inserted uint64        // entries so far
+	misses   atomic.Uint64 // added to by readers, read by Stats
+	len      atomic.Int64  // of the table; published when a writer gives mu back, read by Len
+	weight   atomic.Int64  // load; published likewise, read by writers that look for a victim elsewhere
 	closed   bool
-	writes   uint64                  // writes and removals so far
+	telling  bool                    // a goroutine delivers events
 	left     [Invalidated + 1]uint64 // departures by cause
 	rejected uint64
+	events   []event[K, V] // departures that the listener has not heard of
 	probes   [4]probe[K, V]
-	inserted uint64
+	pinned   list // entries of weight 0, in nodes of pins
+	pins     slab[K, V]
+
+	spills  []*spill[K, V]     // of the present operation
+	pending map[K]*spill[K, V] // the last one per key that is not done
+	warming *warming           // nil unless Warm or Restore runs
+
+	tiering sync.Mutex // orders what the tier does for the keys of this shard; never taken under mu
 
 	_ [64]byte // the next shard begins on another cache line
 }
@@ -85,18 +94,19 @@ func (s *shard[K, V]) use(e *entry[K, V]) {
 
 // add puts a new entry in. The key is absent and there is room.
 func (s *shard[K, V]) add(h uint64, e *entry[K, V], now int64) {
+	s.insert(h, e, now, func() { s.enlist(e, h) })
+}
+
+// insert is add with the place in the order as its own step.
+func (s *shard[K, V]) insert(h uint64, e *entry[K, V], now int64, enlist func()) {
 	t := s.table.Load()
 	if t.count >= t.limit {
 		t = t.grown(s.expect(), s.cache.place)
 		s.table.Store(t)
 	}
-	s.enlist(e, h)
+	enlist()
 	t.insert(s.cache.keyed(h, e), e)
-	w := int64(s.cache.weightOf(e))
-	s.len.Add(1)
-	if w != 0 {
-		s.weight.Add(w)
-	}
+	s.load += int64(s.cache.weightOf(e))
 	s.inserted++
 	s.probe(e, now)
 	s.file(e)
@@ -148,10 +158,7 @@ func (s *shard[K, V]) drop(e *entry[K, V], cause Cause) {
 	c := s.cache
 	s.table.Load().remove(c.place(e), e)
 	s.delist(e)
-	s.len.Add(-1)
-	if w := c.weightOf(e); w != 0 {
-		s.weight.Add(int64(-w))
-	}
+	s.load -= int64(c.weightOf(e))
 	s.depart(e, e.load(c.kind), cause)
 	s.retire(e)
 }
@@ -186,6 +193,11 @@ func (s *shard[K, V]) swap(old, e *entry[K, V]) {
 // depart counts a departure and keeps the event for the listener.
 func (s *shard[K, V]) depart(e *entry[K, V], v V, cause Cause) {
 	s.left[cause]++
+	if cause == Evicted && s.cache.overflow.on() {
+		out := s.cache.copyOf(e)
+		out.Value = v
+		s.later(e.key, &spill[K, V]{entry: out, source: e})
+	}
 	if s.cache.opts.OnRemove != nil {
 		out := s.cache.copyOf(e)
 		out.Value = v
@@ -193,11 +205,30 @@ func (s *shard[K, V]) depart(e *entry[K, V], v V, cause Cause) {
 	}
 }
 
-// unlock gives the lock back and then delivers what the listener has to hear.
+// publish shows the counts to those who do not take the lock. A writer that replaced one entry by another has nothing
+// to show and writes nothing shared.
+func (s *shard[K, V]) publish() {
+	if n := int64(s.table.Load().count); n != s.len.Load() {
+		s.len.Store(n)
+	}
+	if s.load != s.weight.Load() {
+		s.weight.Store(s.load)
+	}
+}
+
+// unlock gives the lock back and then does what the tier has to do and delivers what the listener has to hear.
 func (s *shard[K, V]) unlock() {
 	tell := len(s.events) > 0 && !s.telling
-	s.mu.Unlock()
+	s.unlockQuietly()
 	if tell {
 		s.tell()
 	}
+}
+
+// unlockQuietly leaves the events to somebody else.
+func (s *shard[K, V]) unlockQuietly() {
+	spills := s.takeSpills()
+	s.publish()
+	s.mu.Unlock()
+	s.pour(spills)
 }

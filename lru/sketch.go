@@ -61,19 +61,18 @@ func (s *sketch) estimate(h uint64) int {
 	return low
 }
 
-// add counts n uses of a hash.
+// add counts n uses of a hash. Only the lowest of its counters grow (conservative update, Estan and Varghese 2002): the
+// others are higher because they count other keys too.
 func (s *sketch) add(h uint64, n uint32) {
 	for ; n > 0; n-- {
-		grew := false
-		for k := range 4 {
-			w, shift := s.at(h, k)
-			if s.words[w]>>shift&sketchMax < sketchMax {
-				s.words[w] += 1 << shift
-				grew = true
-			}
-		}
-		if !grew {
+		low := s.estimate(h)
+		if low == sketchMax {
 			return
+		}
+		for k := range 4 {
+			if w, shift := s.at(h, k); int(s.words[w]>>shift&sketchMax) == low {
+				s.words[w] += 1 << shift
+			}
 		}
 		if s.added++; s.added >= s.period {
 			s.added /= 2

@@ -1,6 +1,9 @@
 package lru
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // tuner decides which share of a shard the window gets, by marginal utility. Once per period, which is as many misses
 // as the shard has entries, it compares for every other share
@@ -8,8 +11,9 @@ import "math/bits"
 //	what a larger window would win:  misses on keys that the window let go so recently that it would still have them
 //	what a smaller main would lose:  uses of the least used entries of main, as many as would have to go
 //
-// and the other way round, and goes where the balance is best. Nothing here happens on a hit: the uses are those that
-// entries count anyway, read by a cursor that looks at two entries per miss.
+// and for a smaller window the uses that it would lose with those that a larger main would win, and goes where the
+// balance is best. Nothing here happens on a hit: the uses are those that entries count anyway, read by a cursor that
+// looks at one entry per miss.
 type tuner struct {
 	share   float64
 	level   int
@@ -21,23 +25,24 @@ type tuner struct {
 	misses int
 	gain   [windowLevels]int  // misses that a window of this level would have avoided, by the least such level
 	seen   [sketchMax + 1]int // entries of main that the cursor saw, by the estimate of the sketch before
-	uses   [sketchMax + 1]int // and their uses since the cursor came last
-	hand   int                // uses of main that a hand took before the cursor came
+	uses   [sketchMax + 1]int // and their uses, taken by the cursor or a hand
 	window int                // uses that entries had when they came to the end of the window
 	cursor uint32
+
+	weight float64 // misses that the fading figures cover
 }
 
 const (
 	windowLevels = 8
-	firstLevel   = 1
-	maxGhosts    = 4096
+	firstLevel   = 5
+	maxGhosts    = 2048
 
 	// worthIt of the misses must be gained before the window moves.
 	worthIt = 0.003
 	// nextBest is what the keys just outside of main are worth, compared with the least popular ones inside.
 	nextBest = 0.8
-	// handSpread concentrates the uses that hands take on the coldest two fifths of main, where the hands are.
-	handSpread = 2.5
+	// edge is the part of main that tells how popular the keys just outside are.
+	edge = 0.15
 )
 
 // windowShare is the share of the window at a level.
@@ -51,11 +56,8 @@ func newTuner() tuner {
 
 // fit makes room for the ghosts of n entries.
 func (t *tuner) fit(n int) {
-	size := min(1<<bits.Len(uint(2*n)), maxGhosts)
-	t.sample = 1<<bits.Len(uint(2*n/size)) - 1
-	if t.sample == 1 {
-		t.sample = 0
-	}
+	size := min(1<<bits.Len(uint(n)), maxGhosts)
+	t.sample = 1<<bits.Len(uint(2*n/size)-1) - 1
 	if size > len(t.ghosts) {
 		t.ghosts = make([]uint64, size)
 	}
@@ -63,7 +65,7 @@ func (t *tuner) fit(n int) {
 
 func (t *tuner) ghost(h uint64) (slot *uint64, mark uint64) {
 	m := h * 0xd6e8feb86659fd93
-	if len(t.ghosts) == 0 || m&t.sample != 0 {
+	if len(t.ghosts) == 0 || m>>52&t.sample != 0 {
 		return nil, 0
 	}
 	return &t.ghosts[m>>40&uint64(len(t.ghosts)-1)], m &^ 0xffffffff
@@ -101,7 +103,7 @@ func (t *tuner) saw(estimate int, uses uint32) {
 }
 
 // due reports whether a period of n misses is over.
-func (t *tuner) due(n int) bool { return t.misses >= max(n, 128) }
+func (t *tuner) due(n int) bool { return t.misses >= max(n/4, 128) }
 
 // loss estimates the uses, in the time that the figures cover, of the least popular share of main. Entries are
 // ranked by what the sketch knew before, not by the uses themselves: those that happened to have none are not those
@@ -111,7 +113,7 @@ func (t *tuner) loss(share float64) float64 {
 	for _, n := range t.seen {
 		seen += n
 	}
-	lost := float64(t.hand) * min(1, share*handSpread)
+	lost := 0.0
 	rest := share * float64(seen)
 	for i, n := range t.seen {
 		if n > 0 {
@@ -122,27 +124,33 @@ func (t *tuner) loss(share float64) float64 {
 	return lost
 }
 
+func (t *tuner) move(level int) {
+	t.level, t.share = level, windowShare(level)
+	t.gain, t.window = [windowLevels]int{}, 0
+	t.seen, t.uses = [sketchMax + 1]int{}, [sketchMax + 1]int{}
+}
+
 // decide compares the levels and moves to the best one.
 func (t *tuner) decide() {
-	defer func() { // figures fade, so that a decision rests on about two periods
+	defer func() { // figures fade, so that a decision rests on the last two periods
 		t.misses = 0
 		for i := range t.gain {
-			t.gain[i] /= 2
+			t.gain[i] = t.gain[i] * 7 / 8
 		}
 		for i := range t.seen {
-			t.seen[i] /= 2
-			t.uses[i] /= 2
+			t.seen[i] = t.seen[i] * 7 / 8
+			t.uses[i] = t.uses[i] * 7 / 8
 		}
-		t.hand /= 2
-		t.window /= 2
+		t.window = t.window * 7 / 8
 	}()
+	t.weight += float64(t.misses) - t.weight/8
 	total := 0.0
 	won := [windowLevels]float64{}
 	for i, n := range t.gain {
 		total += float64(n)
 		won[i] = total
 	}
-	best, at := worthIt*float64(2*t.misses), t.level
+	best, at := worthIt*t.weight, t.level
 	for level := range windowLevels {
 		d := windowShare(level) - t.share
 		net := 0.0
@@ -150,15 +158,14 @@ func (t *tuner) decide() {
 		case d > 0:
 			net = won[level] - t.loss(d/(1-t.share))
 		case d < 0:
-			net = nextBest*t.loss(-d/(1-t.share)) - float64(t.window)*-d/t.share
+			// Popularity falls as 1/rank beyond the edge of main (Zipf), so the gain grows as a logarithm.
+			net = nextBest*t.loss(edge)/edge*math.Log1p(-d/(1-t.share)) - float64(t.window)*-d/t.share
 		}
 		if net > best {
 			best, at = net, level
 		}
 	}
 	if at != t.level {
-		t.level, t.share = at, windowShare(at)
-		t.gain, t.hand, t.window = [windowLevels]int{}, 0, 0
-		t.seen, t.uses = [sketchMax + 1]int{}, [sketchMax + 1]int{}
+		t.move(at)
 	}
 }

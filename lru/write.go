@@ -15,8 +15,9 @@ type draft[K comparable, V any] struct {
 	hard    int64 // deadline without TTI
 	tags    []*tag
 	birth   uint64
-	refused bool // too heavy
-	lapsed  bool // lifetime of zero or less
+	fresh   *entry[K, V] // made before the lock was taken; nil: make it when it is needed
+	refused bool         // too heavy
+	lapsed  bool         // lifetime of zero or less
 }
 
 // optionsTTL, as a lifetime given to draft, stands for Options.TTL and TTLFunc.
@@ -109,6 +110,10 @@ func (c *Cache[K, V]) SetTTL(key K, value V, ttl time.Duration) (evicted bool) {
 func (c *Cache[K, V]) set(key K, value V, ttl time.Duration) bool {
 	d := c.draft(key, value, ttl, c.birth())
 	s := c.shard(d.hash)
+	// A new key needs an entry and the cache lines of its bucket: better to wait for them without the lock.
+	if s.table.Load().find(d.hash, key) == nil && !d.refused && !d.lapsed {
+		d.fresh = c.newEntry(&d)
+	}
 	s.mu.Lock()
 	e, evicted := c.store(s, &d)
 	s.unlock()
@@ -146,7 +151,7 @@ func (c *Cache[K, V]) store(s *shard[K, V], d *draft[K, V]) (e *entry[K, V], evi
 		c.discard(d)
 		return nil, false
 	}
-	s.void(d.key)
+	s.void(d.hash, d.key)
 	e = c.alive(s, d.hash, d.key, d.now)
 	switch {
 	case d.refused:
@@ -164,7 +169,9 @@ func (c *Cache[K, V]) store(s *shard[K, V], d *draft[K, V]) (e *entry[K, V], evi
 		return c.overwrite(s, e, d)
 	}
 	evicted = c.makeRoom(s, d.weight, nil)
-	e = c.newEntry(d)
+	if e = d.fresh; e == nil {
+		e = c.newEntry(d)
+	}
 	s.add(d.hash, e, d.now)
 	return e, evicted
 }
@@ -196,7 +203,7 @@ func (c *Cache[K, V]) overwrite(s *shard[K, V], e *entry[K, V], d *draft[K, V]) 
 	if d.weight == before {
 		return e, false
 	}
-	s.weight.Add(int64(d.weight - before))
+	s.load += int64(d.weight - before)
 	if d.weight == 0 || before == 0 {
 		s.relist(e, d.hash, before)
 	} else {
@@ -232,7 +239,7 @@ func (c *Cache[K, V]) makeRoom(s *shard[K, V], w int, keep *entry[K, V]) (evicte
 		share = capacity / int64(len(c.shards)) * 15 / 16
 	}
 	for used := c.used.Load(); ; {
-		for used+need > capacity && s.weight.Load() >= share {
+		for used+need > capacity && s.load >= share {
 			v := s.policy.victim(keep)
 			if v == nil {
 				break
@@ -304,7 +311,7 @@ func (c *Cache[K, V]) relieveShard(s, own *shard[K, V], keep *entry[K, V], limit
 	if s != own {
 		keep = nil
 	}
-	for evicted < relieveBatch && c.used.Load() > c.capacity.Load() && s.weight.Load() > limit {
+	for evicted < relieveBatch && c.used.Load() > c.capacity.Load() && s.load > limit {
 		v := s.policy.victim(keep)
 		if v == nil {
 			break

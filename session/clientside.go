@@ -25,41 +25,40 @@ func (st *state) appendSealed(dst []byte) []byte {
 	return append(dst, st.data...)
 }
 
-func decodeSealed(plain []byte) (st state, ok bool) {
+func decodeSealed(plain string) (st state, ok bool) {
 	r := reader{rest: plain}
 	copy(st.id[:], r.bytes(len(st.id)))
 	n := r.uvarint()
 	if n > maxLabel {
 		return st, false
 	}
-	st.userID = string(r.bytes(int(n)))
+	st.userID = r.bytes(int(n))
 	st.created, st.expires, st.deadline = r.varint(), r.varint(), r.varint()
 	if r.bad {
 		return st, false
 	}
-	st.env, st.data, ok = decodeEnvelope(r.rest)
+	st.data, ok = st.env.decode(r.rest)
 	st.version = 1 // there is no store to count; it tells "exists" from "new"
 	return st, ok && st.env.sealed
 }
 
 // unseal is open for the client side.
-func (m *Manager[T]) unseal(ctx context.Context, s *Session[T], token string, transport int) verdict {
+func (m *Manager[T]) unseal(ctx context.Context, s *Session[T], token string, via uint8, t int64) verdict {
 	enc := base64.RawURLEncoding
 	sealed := make([]byte, enc.DecodedLen(len(token)))
 	n, err := enc.Decode(sealed, []byte(token))
 	if err != nil || n != len(sealed) || n < sealedExtra || !canonical(token, sealed) {
 		return verdictMalformed
 	}
-	plain, first, err := m.keys.Open(nil, sealed, m.aad[transport])
+	plain, first, err := m.keys.Open(nil, sealed, m.aad[via])
 	if err != nil {
 		m.forged(ctx, ID{}, "")
 		return verdictForged
 	}
-	st, ok := decodeSealed(plain)
+	st, ok := decodeSealed(string(plain))
 	if !ok {
 		return verdictMalformed
 	}
-	t := now()
 	if st.expires <= t || st.deadline <= t || st.env.saved > t+clockSlack.Milliseconds() {
 		return verdictUnknown
 	}
@@ -75,13 +74,13 @@ func canonical(token string, raw []byte) bool {
 	return len(tail) == 0 || token[len(token)-len(tail)-1:] == base64.RawURLEncoding.EncodeToString(tail)
 }
 
-func (m *Manager[T]) sealToken(st state, transport int) string {
-	return base64.RawURLEncoding.EncodeToString(m.keys.Seal(nil, st.appendSealed(nil), m.aad[transport]))
+func (m *Manager[T]) sealToken(st state, via uint8) string {
+	return base64.RawURLEncoding.EncodeToString(m.keys.Seal(nil, st.appendSealed(nil), m.aad[via]))
 }
 
 // fits checks that a client-side session can be sent at all.
-func (m *Manager[T]) fits(st state, t Transport) error {
-	f, ok := t.(transportFacts)
+func (m *Manager[T]) fits(st state, via uint8) error {
+	f, ok := m.transports[via].(transportFacts)
 	if !ok || f.room() == 0 {
 		return nil
 	}
@@ -90,13 +89,4 @@ func (m *Manager[T]) fits(st state, t Transport) error {
 		return fmt.Errorf("%w: %d characters sealed, a cookie of that name holds %d", ErrTooLarge, size, f.room())
 	}
 	return nil
-}
-
-func (m *Manager[T]) transportIndex(t Transport) int {
-	for i, other := range m.transports {
-		if transportLabel(other) == transportLabel(t) {
-			return i
-		}
-	}
-	return 0
 }

@@ -15,12 +15,12 @@ func TestSealedSessionFromTheFutureIsRefused(t *testing.T) {
 		ahead time.Duration
 		want  verdict
 	}{{4 * time.Minute, verdictGood}, {6 * time.Minute, verdictUnknown}} {
-		s := &Session[Values]{m: m, ctx: t.Context(), transport: m.transports[0]}
+		s := &Session[Values]{m: m, ctx: t.Context()}
 		if err := s.Login(t.Context(), "ann", LoginOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		s.base.env.saved += c.ahead.Milliseconds()
-		got := m.unseal(t.Context(), &Session[Values]{m: m}, s.Token(), 0)
+		got := m.unseal(t.Context(), &Session[Values]{m: m}, s.Token(), 0, now())
 		if got != c.want {
 			t.Errorf("issued %v ahead: verdict %d, want %d", c.ahead, got, c.want)
 		}

@@ -11,7 +11,7 @@ import (
 // Save commits now instead of at the first byte of the response. Without changes it does nothing. After an error
 // of the store the outcome is unknown: the changes are dropped and the session is read-only, until Reload.
 func (s *Session[T]) Save(ctx context.Context) error {
-	return s.commit(ctx, nil)
+	return s.commit(ctx, nil, false)
 }
 
 // change is what Login and Renew do to the identity.
@@ -43,12 +43,13 @@ const (
 )
 
 // commit stores what is pending, and the change if there is one.
-func (s *Session[T]) commit(ctx context.Context, ch *change) error {
+// It has its own time; detached, it goes on when ctx has ended.
+func (s *Session[T]) commit(parent context.Context, ch *change, detached bool) error {
 	if ch == nil && s.clean() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, commitTime, ErrConflict)
-	defer cancel()
+	ctx := within(parent, commitTime, detached)
+	defer ctx.close()
 	if err := s.acquire(ctx); err != nil {
 		return err
 	}
@@ -60,10 +61,10 @@ func (s *Session[T]) commit(ctx context.Context, ch *change) error {
 	var left outcome
 	if s.m.clientSide() {
 		s.m.prepare(w)
-		left, err = outcomeKeep, s.m.fits(w.next, s.transport)
+		left, err = outcomeKeep, s.m.fits(w.next, s.via)
 		w.next.version = 1
 	} else {
-		left, err = s.write(ctx, w)
+		left, err = s.write(ctx, w) //nolint:contextcheck // ctx is made of parent
 	}
 	if err != nil {
 		s.fail(left, err)
@@ -72,10 +73,20 @@ func (s *Session[T]) commit(ctx context.Context, ch *change) error {
 	err = s.adopt(w)
 	if w.created {
 		s.m.counters.add(countCreated)
-		s.m.event(ctx, Event{Kind: EventCreated, ID: w.next.id, UserID: w.next.userID})
+		s.m.event(parent, Event{Kind: EventCreated, ID: w.next.id, UserID: w.next.userID})
 	}
 	if ch != nil {
-		s.m.event(ctx, Event{Kind: ch.kind, ID: w.next.id, UserID: w.next.userID})
+		s.m.event(parent, Event{Kind: ch.kind, ID: w.next.id, UserID: w.next.userID})
+	}
+	if ch == nil || ch.kind != EventLogin || s.m.opts.MaxPerUser == 0 {
+		return err
+	}
+	if s.m.limit(ctx, w.next.userID, w.next.id) { //nolint:contextcheck // ctx is made of parent
+		s.fail(outcomeBroken, ErrRevoked)
+		s.mu.Lock()
+		s.send = false // the token is dead
+		s.mu.Unlock()
+		return ErrRevoked
 	}
 	return err
 }
@@ -89,7 +100,7 @@ func (s *Session[T]) clean() bool {
 
 // acquire waits until no other commit of this Session is under way. It is no mutex: a Save inside an update
 // function that is being replayed ends with ctx instead of never.
-func (s *Session[T]) acquire(ctx context.Context) error {
+func (s *Session[T]) acquire(ctx *deadline) error {
 	for {
 		s.mu.Lock()
 		if !s.busy {
@@ -105,7 +116,7 @@ func (s *Session[T]) acquire(ctx context.Context) error {
 		select {
 		case <-wait:
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return ctx.cause()
 		}
 	}
 }
@@ -136,7 +147,7 @@ func (s *Session[T]) begin(ch *change) (*work[T], error) {
 	w := &work[T]{next: s.base, fns: s.pending[:n:n], taken: n, change: ch, created: s.base.version == 0}
 	w.next.data = s.data
 	if ch != nil && ch.kind == EventLogin && s.base.userID != "" && s.base.userID != ch.userID {
-		w.next.data, w.fns, w.drop, w.moved = nil, nil, true, true
+		w.next.data, w.fns, w.drop, w.moved = "", nil, true, true
 	}
 	if w.created {
 		s.creating = true
@@ -151,8 +162,8 @@ func (s *Session[T]) begin(ch *change) (*work[T], error) {
 	return w, nil
 }
 
-// prepare applies the change to next and stamps it.
-func (m *Manager[T]) prepare(w *work[T]) {
+// prepare applies the change to next and stamps it with the time, which it returns.
+func (m *Manager[T]) prepare(w *work[T]) int64 {
 	t, st := now(), &w.next
 	if st.version == 0 {
 		m.start(st, t)
@@ -163,26 +174,35 @@ func (m *Manager[T]) prepare(w *work[T]) {
 	}
 	if ch := w.change; ch != nil {
 		st.env.generation++ // what was in flight must not save any more
-		st.env.previous = false
+		st.env.previous = nil
 		if ch.kind == EventLogin {
 			m.login(ch, st, t)
 		}
 	}
 	st.env.saved = t
 	st.expires = m.expiry(st, t)
+	return t
+}
+
+// save stores one version.
+func (m *Manager[T]) save(ctx context.Context, st *state, now int64) error {
+	m.counters.add(countSaves)
+	if m.local != nil {
+		return m.local.put(st, now)
+	}
+	return m.store.Save(ctx, st.record())
 }
 
 // write saves and, where another request was first, replays on its data.
-func (s *Session[T]) write(ctx context.Context, w *work[T]) (outcome, error) {
+func (s *Session[T]) write(ctx *deadline, w *work[T]) (outcome, error) {
 	m, id, generation := s.m, w.next.id, w.next.env.generation
 	turn := m.turns[id[0]%byte(len(m.turns))]
 	for attempt := 0; ; attempt++ {
-		if ctx.Err() != nil { // before the call: nothing is written
-			return outcomeKeep, context.Cause(ctx)
+		if attempt > 0 && ctx.Err() != nil || ctx.parentErr() != nil { // before the call: nothing is written
+			return outcomeKeep, ctx.cause()
 		}
-		m.prepare(w)
-		m.counters.add(countSaves)
-		err := m.store.Save(ctx, w.next.record())
+		t := m.prepare(w)
+		err := m.save(ctx, &w.next, t)
 		switch {
 		case err == nil:
 			w.next.version++
@@ -203,14 +223,14 @@ func (s *Session[T]) write(ctx context.Context, w *work[T]) (outcome, error) {
 			case turn <- struct{}{}:
 				defer func() { <-turn }()
 			case <-ctx.Done():
-				return outcomeKeep, context.Cause(ctx)
+				return outcomeKeep, ctx.cause()
 			}
 		} else if attempt > 2 {
 			pause(ctx, rand.N(100*time.Microsecond<<min(attempt, 7))) // another process: 13 ms at most
 		}
 		left, err := s.replay(ctx, w, generation)
 		if left == outcomeKeep && ctx.Err() != nil {
-			return left, context.Cause(ctx) // the load was cut off: the store is not to blame
+			return left, ctx.cause() // the load was cut off: the store is not to blame
 		}
 		if err != nil {
 			return left, err
@@ -220,7 +240,7 @@ func (s *Session[T]) write(ctx context.Context, w *work[T]) (outcome, error) {
 
 // replay loads what another request has saved and runs the updates on it.
 func (s *Session[T]) replay(ctx context.Context, w *work[T], generation uint64) (outcome, error) {
-	st, err := s.m.reload(ctx, w.next.id)
+	st, err := s.m.reload(ctx, w.next.id, w.next.version+1)
 	if errors.Is(err, ErrRevoked) {
 		return outcomeBroken, err
 	}
@@ -233,7 +253,7 @@ func (s *Session[T]) replay(ctx context.Context, w *work[T], generation uint64) 
 	s.m.counters.add(countReplays)
 	w.next, w.moved = st, true
 	if w.drop {
-		w.next.data = nil
+		w.next.data = ""
 	} else if len(w.fns) > 0 {
 		if w.next.data, _, err = s.apply(st.data, w.fns...); err != nil {
 			return outcomeDrop, err
@@ -243,18 +263,14 @@ func (s *Session[T]) replay(ctx context.Context, w *work[T], generation uint64) 
 }
 
 // reload loads a session whose secret has been verified before; ErrRevoked if it is gone.
-func (m *Manager[T]) reload(ctx context.Context, id ID) (state, error) {
-	m.counters.add(countLoads)
-	rec, err := m.store.Load(ctx, id)
-	if errors.Is(err, ErrNotFound) {
+func (m *Manager[T]) reload(ctx context.Context, id ID, version uint64) (state, error) {
+	var st state
+	_, ok, err := m.read(ctx, id, version, &st)
+	switch {
+	case errors.Is(err, ErrNotFound), err == nil && !ok:
 		return state{}, ErrRevoked
-	}
-	if err != nil {
+	case err != nil:
 		return state{}, m.storeError("load", id, err)
-	}
-	st, ok := stateOf(&rec)
-	if !ok {
-		return state{}, ErrRevoked
 	}
 	return st, nil
 }
@@ -269,9 +285,11 @@ func (s *Session[T]) adopt(w *work[T]) error {
 		s.pending = nil
 	}
 	if w.created || w.change != nil {
-		s.secret, s.clear = w.secret, false
-		s.send = s.q != nil
-	} else if s.m.clientSide() {
+		s.clear, s.send = false, s.q != nil
+		if !s.m.clientSide() {
+			s.tok = formatToken(s.base.id, &w.secret, s.m.keys)
+		}
+	} else if s.m.clientSide() || s.m.lagging {
 		s.send = s.q != nil
 	}
 	if len(s.pending) == 0 {
@@ -331,10 +349,12 @@ func (s *Session[T]) fail(left outcome, err error) {
 // Reload reads the store again and replays updates not yet saved: for streams that outlive many requests.
 // ErrRevoked if the session has ended. It counts as a use, and does nothing to a session that is not stored.
 func (s *Session[T]) Reload(ctx context.Context) error {
-	if s.getErr != nil {
-		return s.getErr
+	if s.fixed {
+		return s.err
 	}
-	if err := s.acquire(ctx); err != nil {
+	wait := within(ctx, commitTime, false)
+	defer wait.close()
+	if err := s.acquire(wait); err != nil {
 		return err
 	}
 	defer s.release()
@@ -344,7 +364,7 @@ func (s *Session[T]) Reload(ctx context.Context) error {
 	if version == 0 || s.m.clientSide() {
 		return nil
 	}
-	st, err := s.m.reload(ctx, id)
+	st, err := s.m.reload(ctx, id, version)
 	if err == nil && st.env.generation != generation {
 		err = ErrRevoked
 	}

@@ -115,7 +115,7 @@ func cookieValue(v string) (string, bool) {
 		v = v[1 : len(v)-1]
 	}
 	for i := range len(v) {
-		if b := v[i]; b < ' ' || b >= 0x7f || b == '"' || b == ';' || b == '\\' {
+		if b := v[i]; b-' ' >= 0x7f-' ' || b == '"' || b == '\\' { // and ';', which has ended v
 			return "", false
 		}
 	}

@@ -52,9 +52,21 @@
 //
 // Where the rows live:
 //
-//	MemoryStore   one process, development, or sticky by necessity; gone with the process; fastest
-//	sqlsession    PostgreSQL, MySQL, MariaDB, SQLite: beside the users' table, survives restarts
-//	your own      four methods; package sessiontest says whether they are right
+//	MemoryStore         one process, development, or sticky by necessity; gone with the process; fastest
+//	FileStore           one machine, any number of processes, crash-safe; no server
+//	sqlsession          PostgreSQL, MySQL, MariaDB, SQLite: beside the users' table, survives restarts
+//	redissession        many short sessions, also on a cluster; gone with its memory unless it persists
+//	your own            four methods; package sessiontest says whether they are right
+//
+// and what stands around them:
+//
+//	NewCachedStore      reads without a round trip for TTL (2 s), which bounds the lag of a revocation
+//	NewShardedStore     more than one database holds: by ID; records never move, so adding a store logs nobody out
+//	NewReplicatedStore  reads from replicas; the token carries a version, so that a browser reads its own writes
+//	NewEncryptedStore   the database sees no data
+//
+// Compose from outside in: Encrypted(Cached(Sharded(Replicated(database)))). Around NewReplicatedStore(db, nil) the
+// caches of several processes let a browser read what it has just written through another.
 //
 // What a store needs from a database is get and conditional put by key:
 //
@@ -67,6 +79,11 @@
 // Timeouts: the session of an idle browser lives IdleTimeout, so a visitor who comes n times an hour keeps about
 // n × IdleTimeout/1h rows. With 10 000 visitors an hour and the default of 30 min, that is 5 000 rows. MemoryStore
 // needs about 150 bytes for each beside payload and user ID, so its default of 100 000 takes some 36 MB at 200 bytes.
+//
+// Secrets: Login and Renew replace them, which is what matters. Rotation bounds how long a stolen one works beside that:
+// Every: 1 h with 100 requests an hour makes one save in a hundred requests. The secret before stays good for Grace,
+// because the requests of a page are under way together; after it, EventReused says that a copy exists or a response
+// was lost. RevokeOnReuse ends the session then, at the price of logging out users of bad networks.
 //
 // Update, not assignment: n = n+1 belongs into the function, which may run again on newer data. A value read outside
 // and written inside is a lost update that no store can see.
@@ -84,17 +101,19 @@
 //     earliest one touch interval sooner, and never after its deadline. Times are wall-clock milliseconds; clocks of
 //     a fleet that differ move an end by at most the difference. All of it works in a testing/synctest bubble.
 //  7. The writer offers Flusher, Hijacker, Pusher and io.ReaderFrom exactly if the wrapped one does.
-//  8. All methods are safe for concurrent use. No goroutine is started. Functions of the caller run with no lock held.
-//  9. No text, event or log value of this package holds a token, a secret, a hash or a key.
+//  8. Of several requests that are due to rotate a secret together, one does, and the updates of all are kept. Of several
+//     logins beyond MaxPerUser, the newest remain when the last has returned, by time and then by ID.
+//  9. All methods are safe for concurrent use. No goroutine is started. Functions of the caller run with no lock held.
+//  10. No text, event or log value of this package holds a token, a secret, a hash or a key.
 //
 // # Costs
 //
-// Allocations of one request, as its tests hold them: 2 if Get is not called, 5 to read the user, with MemoryStore.
+// Allocations of one request, as its tests hold them: 2 if Get is not called, 4 to read the user, with MemoryStore.
 // An update decodes and encodes the data once and saves in one store call. A conflict costs one load and one save
 // more; after its first conflict a commit takes turns with the others of this process.
 //
 // MemoryStore loads without a lock, in a few dozen nanoseconds. A Save locks one of 256 shards. Sweep locks one shard
-// at a time, for 256 records at most.
+// at a time, for 32 records at most, and turns to the next.
 //
 // # Limits
 //
@@ -104,6 +123,9 @@
 //   - Anonymous sessions are made by anybody who can make a handler call Update. MemoryStore evicts those first and
 //     never a logged-in one; in a database they stay until they expire.
 //   - Two first requests in parallel without a cookie make two sessions; the browser keeps one.
+//   - With Rotation, a browser that misses the one response with its new secret is logged out when the grace ends.
+//   - MaxPerUser lists a user's sessions at each login. If the store fails then, the login stands and the next one ends
+//     what is too much.
 //   - A Save whose reply is lost may have happened. It is reported and not repeated.
 //   - After the header, Update works for a session that is stored; what needs a new cookie returns ErrCommitted. A
 //     handler that hijacks before it writes a header must send the Set-Cookie line of w.Header() itself.

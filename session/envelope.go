@@ -22,12 +22,14 @@ const (
 	flagsKnown   = flagRemember | flagPrevious | flagSealed
 
 	maxLabel = 255 // bytes of a device label or of a user ID
+
+	// maxEnvelope bounds the envelope without the label: two hashes and eight varints of at most ten bytes.
+	maxEnvelope = 2 + 2*sha256.Size + 8*binary.MaxVarintLen64
 )
 
 type envelope struct {
 	remember   bool
 	sealed     bool
-	previous   bool
 	generation uint64            // raised by Login and Renew: older requests must not save
 	hash       [sha256.Size]byte // of the secret
 	auth       int64             // time of the login; 0 = anonymous
@@ -35,9 +37,14 @@ type envelope struct {
 	rotated    int64             // time since which the secret is in use
 	idle       int64             // ms; 0 = the manager's, negative = no limit
 	absolute   int64             // ms; 0 = the manager's
-	device     []byte            // never changed after decoding
-	prevHash   [sha256.Size]byte
-	grace      int64 // end of the previous secret's grace
+	device     string
+	previous   *previous // nil = the secret before this one is no good: since a login or renewal, or always
+}
+
+// previous is the secret that a periodic rotation has replaced.
+type previous struct {
+	hash  [sha256.Size]byte
+	grace int64 // until when it is good
 }
 
 func (e *envelope) append(dst []byte) []byte {
@@ -45,7 +52,7 @@ func (e *envelope) append(dst []byte) []byte {
 	if e.remember {
 		flags |= flagRemember
 	}
-	if e.previous {
+	if e.previous != nil {
 		flags |= flagPrevious
 	}
 	if e.sealed {
@@ -65,21 +72,21 @@ func (e *envelope) append(dst []byte) []byte {
 	dst = binary.AppendVarint(dst, e.absolute)
 	dst = binary.AppendUvarint(dst, uint64(len(e.device)))
 	dst = append(dst, e.device...)
-	if e.previous {
-		dst = append(dst, e.prevHash[:]...)
-		dst = binary.AppendVarint(dst, e.grace)
+	if e.previous != nil {
+		dst = append(dst, e.previous.hash[:]...)
+		dst = binary.AppendVarint(dst, e.previous.grace)
 	}
 	return dst
 }
 
 // decodeEnvelope is strict: an unknown format or flag, a number with needless bytes or a short input is refused.
-// data and the device label share the memory of payload.
-func decodeEnvelope(payload []byte) (e envelope, data []byte, ok bool) {
+// data and the device label share the memory of payload. e is zero before.
+func (e *envelope) decode(payload string) (data string, ok bool) {
 	if len(payload) < 2 || payload[0] != envelopeFormat || payload[1]&^flagsKnown != 0 {
-		return e, nil, false
+		return "", false
 	}
 	flags := payload[1]
-	e.remember, e.previous, e.sealed = flags&flagRemember != 0, flags&flagPrevious != 0, flags&flagSealed != 0
+	e.remember, e.sealed = flags&flagRemember != 0, flags&flagSealed != 0
 	r := reader{rest: payload[2:]}
 	e.generation = r.uvarint()
 	if !e.sealed {
@@ -92,40 +99,49 @@ func decodeEnvelope(payload []byte) (e envelope, data []byte, ok bool) {
 	e.idle, e.absolute = r.varint(), r.varint()
 	n := r.uvarint()
 	if n > maxLabel {
-		return e, nil, false
+		return "", false
 	}
 	e.device = r.bytes(int(n))
-	if e.previous {
-		copy(e.prevHash[:], r.bytes(len(e.prevHash)))
-		e.grace = r.varint()
+	if flags&flagPrevious != 0 {
+		e.previous = new(previous)
+		copy(e.previous.hash[:], r.bytes(len(e.previous.hash)))
+		e.previous.grace = r.varint()
 	}
-	return e, r.rest, !r.bad
+	return r.rest, !r.bad
 }
 
-// reader takes fields off a byte slice; after the first that is wrong, bad is set and everything is zero.
+// reader takes fields off an encoding; after the first that is wrong, bad is set and everything is zero.
 type reader struct {
-	rest []byte
+	rest string
 	bad  bool
 }
 
-func (r *reader) bytes(n int) []byte {
+func (r *reader) bytes(n int) string {
 	if r.bad || n > len(r.rest) {
 		r.bad = true
-		return nil
+		return ""
 	}
-	b := r.rest[:n:n]
+	b := r.rest[:n]
 	r.rest = r.rest[n:]
 	return b
 }
 
-func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.rest)
-	if r.bad || n <= 0 || n > 1 && r.rest[n-1] == 0 { // a last byte of zero adds nothing: not the shortest form
-		r.bad = true
-		return 0
+// uvarint reads what binary.AppendUvarint writes, and nothing else.
+func (r *reader) uvarint() (v uint64) {
+	for i := 0; !r.bad && i < len(r.rest) && i < binary.MaxVarintLen64; i++ {
+		b := r.rest[i]
+		v |= uint64(b&0x7f) << (7 * i)
+		if b >= 0x80 {
+			continue
+		}
+		if i > 0 && b == 0 || i == binary.MaxVarintLen64-1 && b > 1 {
+			break // a last byte of zero adds nothing: not the shortest form; a tenth byte holds one bit
+		}
+		r.rest = r.rest[i+1:]
+		return v
 	}
-	r.rest = r.rest[n:]
-	return v
+	r.bad = true
+	return 0
 }
 
 func (r *reader) varint() int64 {

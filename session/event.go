@@ -21,7 +21,7 @@ const (
 	EventLogout
 	EventRevoked
 	EventForged       // right form, wrong secret or tag
-	eventReused       // reserved: numbers are stable, programs may store them
+	EventReused       // a secret presented after its grace, see Rotation
 	EventDataReset    // data could not be decoded; identity kept
 	EventCommitFailed // after the handler, response already under way or replaced
 )
@@ -41,7 +41,7 @@ func (k EventKind) String() string {
 		return "revoked"
 	case EventForged:
 		return "forged"
-	case eventReused:
+	case EventReused:
 		return "reused"
 	case EventDataReset:
 		return "data reset"

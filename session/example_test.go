@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -43,6 +44,33 @@ func visit(h http.Handler, method, target, cookie string) (*httptest.ResponseRec
 		cookie, _, _ = strings.Cut(set, ";")
 	}
 	return w, cookie
+}
+
+func Example() {
+	store, err := session.NewMemoryStore(session.MemoryOptions{}) // or sqlsession.New(db, sqlsession.Postgres, …)
+	if err != nil {
+		log.Fatal(err)
+	}
+	sessions, err := session.New[Shop](store, session.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	shop := sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s, _ := sessions.Get(r.Context()) // never nil; with an error it is anonymous and refuses Update
+		err := s.Update(func(d *Shop) error {
+			d.Cart = append(d.Cart, r.FormValue("sku"))
+			return nil
+		})
+		if err != nil {
+			http.Error(w, "try again", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintf(w, "%d in the cart", len(s.Data().Cart)) // committed before the first byte leaves
+	}))
+	_, cookie := visit(shop, http.MethodGet, "/?sku=tea", "")
+	answer, _ := visit(shop, http.MethodGet, "/?sku=milk", cookie)
+	fmt.Println(answer.Body)
+	// Output: 2 in the cart
 }
 
 func ExampleNew() {
@@ -324,4 +352,38 @@ func ExampleKeyring_Rotate() {
 	// Output:
 	// data false <nil>
 	// true <nil>
+}
+
+// A user may be logged in on two devices, and a secret is in use for an hour at most. The one before stays good for a
+// grace, for requests that are under way together; who shows it later ends the session.
+func ExampleRotation() {
+	sessions := open(session.Options{
+		MaxPerUser: 2,
+		Rotation:   session.Rotation{Every: time.Hour, Grace: time.Minute, RevokeOnReuse: true},
+		OnEvent: func(_ context.Context, e session.Event) {
+			if e.Kind == session.EventRevoked || e.Kind == session.EventReused {
+				fmt.Println(e.Kind, e.UserID)
+			}
+		},
+	})
+	ctx := context.Background()
+	for _, device := range []string{"phone", "laptop", "tablet"} {
+		s, err := sessions.Lookup(ctx, "")
+		if err == nil {
+			err = s.Login(ctx, "ann", session.LoginOptions{Device: device})
+		}
+		if err != nil {
+			fmt.Println(err)
+		}
+	}
+	devices := 0
+	for _, err := range sessions.List(ctx, "ann") {
+		if err == nil {
+			devices++
+		}
+	}
+	fmt.Println(devices, "devices")
+	// Output:
+	// revoked ann
+	// 2 devices
 }

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"context"
 	"net/http"
 	"strings"
 )
@@ -12,8 +11,15 @@ func (q *request[T]) beforeHeader(h http.Header) error {
 	if s == nil {
 		return nil
 	}
-	s.seal()
-	err := q.commit(s)
+	pending, silent := s.seal()
+	if silent {
+		s.vary(h)
+		return nil
+	}
+	var err error
+	if pending {
+		err = q.commit(s)
+	}
 	if err != nil {
 		q.failed(s, err)
 		s.fail(outcomeDrop, err) // it has been answered: the end of the handler must not try again
@@ -33,6 +39,9 @@ func (q *request[T]) afterHandler() {
 	if s == nil {
 		return
 	}
+	if s.clean() {
+		return
+	}
 	if err := q.commit(s); err != nil {
 		q.failed(s, err)
 	}
@@ -40,15 +49,12 @@ func (q *request[T]) afterHandler() {
 
 // commit stores what is pending. A client that has gone away must not lose the update it caused.
 func (q *request[T]) commit(s *Session[T]) error {
-	if s.clean() {
-		return nil
-	}
-	return s.commit(context.WithoutCancel(q.Context), nil)
+	return s.commit(q.r.Context(), nil, true)
 }
 
 func (q *request[T]) failed(s *Session[T], err error) {
 	q.m.counters.add(countCommitErrors)
-	q.m.event(q.Context, Event{Kind: EventCommitFailed, ID: s.ID(), UserID: s.UserID(), Err: err})
+	q.m.event(q.r.Context(), Event{Kind: EventCommitFailed, ID: s.ID(), UserID: s.UserID(), Err: err})
 }
 
 // takeBack removes what describes the handler's body, which will not be sent.
@@ -62,19 +68,27 @@ func takeBack(h http.Header) {
 }
 
 // seal says that the header is on its way: from now on nothing may need a new cookie, except the commit that
-// goes before the header.
-func (s *Session[T]) seal() {
+// goes before the header. pending tells whether there is something to commit, silent that the header needs nothing
+// but Vary.
+func (s *Session[T]) seal() (pending, silent bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	pending = len(s.pending) > 0
 	s.sealed = true
-	s.creating = s.creating || len(s.pending) > 0
+	s.creating = s.creating || pending
+	return pending, !pending && !s.send && !s.clear
+}
+
+// vary says that the answer depends on what the transports read.
+func (s *Session[T]) vary(h http.Header) {
+	for _, name := range s.m.vary {
+		addVary(h, name)
+	}
 }
 
 // headers adds what the session has to say to the header.
 func (s *Session[T]) headers(h http.Header) {
-	for _, t := range s.m.transports {
-		addVary(h, t)
-	}
+	s.vary(h)
 	s.mu.Lock()
 	send, clears, token := s.send, s.clear, ""
 	deadline, remember := timeOf(s.base.deadline), s.base.env.remember
@@ -85,11 +99,11 @@ func (s *Session[T]) headers(h http.Header) {
 	s.mu.Unlock()
 	switch {
 	case send:
-		s.transport.Send(h, token, deadline, remember)
+		s.transport().Send(h, token, deadline, remember)
 		if _, set := h["Cache-Control"]; !set {
 			h.Set("Cache-Control", "no-store")
 		}
 	case clears:
-		s.transport.Clear(h)
+		s.transport().Clear(h)
 	}
 }

@@ -26,7 +26,7 @@ type Info struct {
 // info describes a stored state.
 func (m *Manager[T]) info(st *state) Info {
 	return Info{
-		ID: st.id, UserID: st.userID, Device: string(st.env.device),
+		ID: st.id, UserID: st.userID, Device: st.env.device,
 		CreatedAt: timeOf(st.created), AuthTime: timeOf(st.env.auth), LastSeenAt: timeOf(m.lastSeen(st)),
 		ExpiresAt: timeOf(st.expires), Deadline: timeOf(st.deadline),
 	}

@@ -22,13 +22,13 @@ func (s *Session[T]) Login(ctx context.Context, userID string, opts LoginOptions
 	if _, err := idleTimeout(opts.IdleTimeout, 0, absolute); err != nil {
 		return fmt.Errorf("LoginOptions: %w", err)
 	}
-	if s.q != nil && s.transport.Ambient() {
+	if s.q != nil && s.transport().Ambient() {
 		// A request without our token has passed Handler unchecked; this one is about to get a token.
 		if err := s.m.crossOrigin(s.q.r); err != nil {
 			return err
 		}
 	}
-	return s.commit(ctx, &change{kind: EventLogin, userID: userID, opts: opts})
+	return s.commit(ctx, &change{kind: EventLogin, userID: userID, opts: opts}, false)
 }
 
 // login applies a login to a state.
@@ -37,7 +37,7 @@ func (m *Manager[T]) login(ch *change, st *state, t int64) {
 	st.userID = ch.userID
 	env.auth = t
 	env.remember = ch.opts.Remember
-	env.device = []byte(ch.opts.Device)
+	env.device = ch.opts.Device
 	env.absolute = ch.opts.AbsoluteTimeout.Milliseconds()
 	env.idle = ch.opts.IdleTimeout.Milliseconds()
 	if ch.opts.IdleTimeout < 0 {
@@ -59,16 +59,18 @@ func (s *Session[T]) Renew(ctx context.Context) error {
 	if err != nil || !stored {
 		return err
 	}
-	return s.commit(ctx, &change{kind: EventRenewed})
+	return s.commit(ctx, &change{kind: EventRenewed}, false)
 }
 
 // Logout removes the session from the store and the cookie from the browser. s is then a new anonymous one. If
 // the store fails, its error is returned and nothing has changed for the browser.
 func (s *Session[T]) Logout(ctx context.Context) error {
-	if s.getErr != nil {
-		return s.getErr
+	if s.fixed {
+		return s.err
 	}
-	if err := s.acquire(ctx); err != nil {
+	wait := within(ctx, commitTime, false)
+	defer wait.close()
+	if err := s.acquire(wait); err != nil {
 		return err
 	}
 	defer s.release()
@@ -82,10 +84,10 @@ func (s *Session[T]) Logout(ctx context.Context) error {
 		}
 	}
 	s.mu.Lock()
-	s.base, s.secret, s.err = state{}, secret{}, nil
+	s.base, s.tok, s.err = state{}, "", nil
 	s.pending, s.reset = nil, false
 	s.send, s.clear = false, s.clear || old.version > 0
-	s.setData(nil)
+	s.setData("")
 	s.mu.Unlock()
 	if old.version > 0 {
 		s.m.event(ctx, Event{Kind: EventLogout, ID: old.id, UserID: old.userID})

@@ -11,10 +11,14 @@ import (
 type Manager[T any] struct {
 	opts       Options // resolved
 	store      Store   // nil on the client side
+	lagging    bool    // the store reads from replicas: tokens are stamped
+	versions   bool    // the store can be asked for a newer record
 	keys       *Keyring
 	aad        [][]byte // client side, by transport: binds a sealed session to the place it was sent to
 	transports []Transport
-	zero       []byte            // encoding of the zero T; nil if it has none
+	vary       []string          // request headers that they read
+	zero       string            // encoding of the zero T; "" if it has none
+	local      local             // the store, if it can do without copies
 	turns      [64]chan struct{} // of size one: commits that have met a conflict queue up here, by ID
 	counters   counters
 }
@@ -27,8 +31,16 @@ func New[T any](store Store, opts Options) (*Manager[T], error) {
 	if err := opts.resolve(false); err != nil {
 		return nil, err
 	}
+	if opts.MaxPerUser > 0 && !indexes(store) {
+		return nil, fmt.Errorf("%w: MaxPerUser %d needs a store with UserIndexer", ErrInvalid, opts.MaxPerUser)
+	}
 	m := newManager[T](opts)
 	m.store, m.keys = store, opts.Keys
+	if memory, ok := store.(*MemoryStore); ok { // not what embeds one: its own Load or Save would be passed by
+		m.local = memory
+	}
+	m.lagging = lagging(store)
+	_, m.versions = store.(FreshLoader)
 	return m, nil
 }
 
@@ -52,8 +64,9 @@ func NewClientSide[T any](keys *Keyring, opts Options) (*Manager[T], error) {
 
 func newManager[T any](opts Options) *Manager[T] {
 	m := &Manager[T]{opts: opts, transports: flatten(opts.Transport)}
+	m.vary = varies(m.transports)
 	if zero, err := opts.Codec.Marshal(new(T)); err == nil {
-		m.zero = zero
+		m.zero = string(zero)
 	}
 	for i := range m.turns {
 		m.turns[i] = make(chan struct{}, 1)
@@ -73,7 +86,7 @@ func (m *Manager[T]) Handler(next http.Handler) http.Handler {
 				return
 			}
 		}
-		q := &request[T]{Context: r.Context(), m: m, r: r}
+		q := &request[T]{m: m, r: r}
 		q.writer.inner, q.writer.hooks = w, q
 		next.ServeHTTP(q.writer.wrap(), r.WithContext(q)) //nolint:contextcheck // the commit outlives a client that has gone, by intent
 		q.writer.finish()                                 // not deferred: a panic of next commits nothing
@@ -130,7 +143,7 @@ func (m *Manager[T]) Get(ctx context.Context) (*Session[T], error) {
 		return m.readOnly(ctx, ErrNoMiddleware), ErrNoMiddleware
 	}
 	if s := q.session.Load(); s != nil {
-		return s, s.getErr
+		return s, s.got()
 	}
 	return q.load(ctx)
 }
@@ -139,19 +152,16 @@ func (m *Manager[T]) Get(ctx context.Context) (*Session[T], error) {
 // one. ErrNotFound if the token is not good; the session is then as with an error of Get. Changes are committed
 // by Save only.
 func (m *Manager[T]) Lookup(ctx context.Context, token string) (*Session[T], error) {
-	s := &Session[T]{m: m, ctx: ctx, transport: m.transports[0]}
+	s := &Session[T]{m: m, ctx: ctx}
 	if token == "" {
 		return s, nil
 	}
 	var found verdict
 	var err error
 	for i := range m.transports { // only client-side sessions depend on it
-		if found, err = m.open(ctx, s, token, i); err != nil || found == verdictGood || !m.clientSide() {
+		if found, err = m.open(ctx, s, token, uint8(i)); err != nil || found == verdictGood || !m.clientSide() {
 			break
 		}
-	}
-	if err == nil && found == verdictGood {
-		found, err = m.admit(ctx, s)
 	}
 	if err == nil && found != verdictGood {
 		err = ErrNotFound
@@ -163,7 +173,7 @@ func (m *Manager[T]) Lookup(ctx context.Context, token string) (*Session[T], err
 }
 
 func (m *Manager[T]) readOnly(ctx context.Context, err error) *Session[T] {
-	return &Session[T]{m: m, ctx: ctx, transport: m.transports[0], getErr: err, err: err}
+	return &Session[T]{m: m, ctx: ctx, err: err, fixed: true}
 }
 
 // storeError counts and wraps what a store has answered; the caller's own context stays visible through it.

@@ -29,6 +29,19 @@ func newEntry(rec Record) *entry {
 	return e
 }
 
+// entry is what newEntry would make of the record, with one copy less. The user ID is at most maxLabel long.
+func (st *state) entry() *entry {
+	var space [512]byte // of the stack: most blobs fit
+	blob := append(space[:0], st.userID...)
+	blob = append(st.env.append(blob), st.data...)
+	e := &entry{
+		id: st.id, version: st.version + 1, created: st.created, deadline: st.deadline,
+		blob: string(blob), userLen: uint8(len(st.userID)),
+	}
+	e.expires.Store(min(st.expires, e.deadline))
+	return e
+}
+
 func (e *entry) userID() string { return e.blob[:e.userLen] }
 func (e *entry) cost() int64    { return int64(len(e.blob)) + recordCost }
 

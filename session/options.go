@@ -41,6 +41,13 @@ type Options struct {
 	// revoked (401), conflict (409), too large (413), store down (503 with Retry-After), else 500. The
 	// default sends the text of the status, never that of the error.
 	ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
+
+	// MaxPerUser limits the sessions of one user; a login beyond it ends the oldest login. 0 = no limit. Needs a
+	// store with UserIndexer. If the store fails after the login has been saved, the login stands and the next
+	// one makes up for it. Of parallel logins, one that is itself beyond the limit returns ErrRevoked.
+	MaxPerUser int
+	// Rotation replaces the secrets of living sessions now and then. Zero = only at Login and Renew.
+	Rotation Rotation
 }
 
 const (
@@ -76,6 +83,9 @@ func (o *Options) resolve(clientSide bool) error {
 	if clientSide && o.Keys != nil {
 		return fmt.Errorf("%w: Keys must be nil on the client side, whose keys are an argument", ErrInvalid)
 	}
+	if err := o.resolveLimits(clientSide); err != nil {
+		return err
+	}
 	if o.Transport == nil {
 		o.Transport = Cookie{}
 	}
@@ -94,6 +104,18 @@ func (o *Options) resolve(clientSide bool) error {
 		o.ErrorHandler = defaultErrorHandler
 	}
 	return nil
+}
+
+func (o *Options) resolveLimits(clientSide bool) error {
+	switch {
+	case o.MaxPerUser < 0:
+		return fmt.Errorf("%w: MaxPerUser %d is negative", ErrInvalid, o.MaxPerUser)
+	case clientSide && o.MaxPerUser > 0:
+		return fmt.Errorf("%w: MaxPerUser must be 0 on the client side, where nobody counts", ErrInvalid)
+	case clientSide && o.Rotation != (Rotation{}):
+		return fmt.Errorf("%w: Rotation must be zero on the client side, where there is no secret to replace", ErrInvalid)
+	}
+	return o.Rotation.resolve(o.AbsoluteTimeout)
 }
 
 func absoluteTimeout(d, ifZero time.Duration) (time.Duration, error) {

@@ -11,20 +11,22 @@ import (
 
 // A Session is one request's view of a session. Safe for concurrent use.
 type Session[T any] struct {
-	m         *Manager[T]
-	q         *request[T]     // nil outside HTTP
-	ctx       context.Context // for the values that OnEvent may want
-	transport Transport       // brought the token, or will bring the first
-	getErr    error           // what Get answered; never changed
+	m   *Manager[T]
+	q   *request[T]     // nil outside HTTP
+	ctx context.Context // for the values that OnEvent may want
 
 	mu       sync.Mutex
-	err      error // set: read-only from now on
-	base     state // as stored; version 0 = not stored
-	secret   secret
-	data     []byte           // encoded: base.data and pending; never changed in place
+	err      error            // set: read-only from now on
+	base     state            // as stored; version 0 = not stored
+	tok      string           // as the client has it or will get it; "" on the client side, where it is made when needed
+	data     string           // encoded: base.data and pending
 	pending  []func(*T) error // updates not yet stored, oldest first
-	seq      uint64           // counts changes of data and pending
 	value    T                // decoded data, if decoded
+	seq      uint32           // counts changes of data and pending
+	via      uint8            // index of the transport that brought the token, or will bring the first
+	rotating bool             // the header is held until this session is published
+	old      bool             // the token is a previous one, in its grace
+	fixed    bool             // err is what Get answered and never changes
 	decoded  bool
 	reset    bool // "data could not be decoded" was reported
 	sealed   bool // the header is out, or is just being written
@@ -35,6 +37,16 @@ type Session[T any] struct {
 	busy bool          // a commit is under way
 	wait chan struct{} // closed when it ends; nil if nobody waits
 }
+
+// got is what Get returns with the session.
+func (s *Session[T]) got() error {
+	if s.fixed {
+		return s.err
+	}
+	return nil
+}
+
+func (s *Session[T]) transport() Transport { return s.m.transports[s.via] }
 
 // updateRounds bounds how often Update starts over. Parallel updates of one Session need two or three; an
 // update inside an update never ends.
@@ -60,12 +72,12 @@ func (s *Session[T]) Data() T {
 }
 
 // decode never fails: data of another shape is the zero T, reported once. The stored bytes stay.
-func (s *Session[T]) decode(data []byte) T {
+func (s *Session[T]) decode(data string) T {
 	v := new(T)
 	if len(data) == 0 {
 		return *v
 	}
-	err := s.m.opts.Codec.Unmarshal(data, v)
+	err := s.m.opts.Codec.Unmarshal([]byte(data), v) // a copy: what a codec does with it is its own affair
 	if err == nil {
 		return *v
 	}
@@ -109,28 +121,28 @@ func (s *Session[T]) Update(fn func(data *T) error) error {
 }
 
 // apply runs functions on a copy of data and encodes the result.
-func (s *Session[T]) apply(data []byte, fns ...func(*T) error) (fresh []byte, changed bool, err error) {
+func (s *Session[T]) apply(data string, fns ...func(*T) error) (fresh string, changed bool, err error) {
 	v := s.decode(data)
 	for _, fn := range fns {
 		if err := fn(&v); err != nil {
-			return nil, false, err
+			return "", false, err
 		}
 	}
-	fresh, err = s.m.opts.Codec.Marshal(&v)
+	encoded, err := s.m.opts.Codec.Marshal(&v)
 	if err != nil {
-		return nil, false, fmt.Errorf("session: encode data: %w", err)
+		return "", false, fmt.Errorf("session: encode data: %w", err)
 	}
-	if len(fresh) > s.m.opts.MaxBytes {
-		return nil, false, fmt.Errorf("%w: %d bytes, limit %d", ErrTooLarge, len(fresh), s.m.opts.MaxBytes)
+	if len(encoded) > s.m.opts.MaxBytes {
+		return "", false, fmt.Errorf("%w: %d bytes, limit %d", ErrTooLarge, len(encoded), s.m.opts.MaxBytes)
 	}
-	if equalData(data, fresh, s.m.zero) {
+	if equalData(data, encoded, s.m.zero) {
 		return data, false, nil
 	}
-	return fresh, true, nil
+	return string(encoded), true, nil
 }
 
 // keep puts an update in if nothing has changed since seq.
-func (s *Session[T]) keep(seq uint64, fresh []byte, fn func(*T) error) (kept bool, err error) {
+func (s *Session[T]) keep(seq uint32, fresh string, fn func(*T) error) (kept bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -148,7 +160,7 @@ func (s *Session[T]) keep(seq uint64, fresh []byte, fn func(*T) error) (kept boo
 			s.m.start(&next, now())
 			next.expires, next.env.saved = next.deadline, next.created
 		}
-		if err := s.m.fits(next, s.transport); err != nil {
+		if err := s.m.fits(next, s.via); err != nil {
 			return false, err
 		}
 	}
@@ -158,7 +170,7 @@ func (s *Session[T]) keep(seq uint64, fresh []byte, fn func(*T) error) (kept boo
 }
 
 // setData is called with mu held.
-func (s *Session[T]) setData(data []byte) {
+func (s *Session[T]) setData(data string) {
 	var zero T
 	s.data, s.value, s.decoded = data, zero, false
 	s.seq++
@@ -194,9 +206,9 @@ func (s *Session[T]) token() string {
 		return ""
 	}
 	if s.m.clientSide() {
-		return s.m.sealToken(s.base, s.m.transportIndex(s.transport))
+		return s.m.sealToken(s.base, s.via)
 	}
-	return formatToken(s.base.id, &s.secret, s.m.keys)
+	return s.m.stamped(s.tok, s.base.version)
 }
 
 // Info describes the session.

@@ -1,11 +1,8 @@
 package session
 
-import (
-	"bytes"
-	"time"
-)
+import "time"
 
-// state is one version of a session, decoded as far as its identity goes. The bytes are never changed.
+// state is one version of a session, decoded as far as its identity goes.
 type state struct {
 	id       ID
 	version  uint64
@@ -14,7 +11,7 @@ type state struct {
 	expires  int64
 	deadline int64
 	env      envelope
-	data     []byte // encoded T; empty = zero T
+	data     string // encoded T; empty = zero T
 }
 
 func now() int64 { return time.Now().UnixMilli() }
@@ -25,12 +22,17 @@ func stateOf(rec *Record) (st state, ok bool) {
 		id: rec.ID, version: rec.Version, userID: rec.UserID,
 		created: rec.CreatedAt.UnixMilli(), expires: rec.ExpiresAt.UnixMilli(), deadline: rec.Deadline.UnixMilli(),
 	}
-	st.env, st.data, ok = decodeEnvelope(rec.Payload)
-	return st, ok && !st.env.sealed
+	return st, st.decode(string(rec.Payload))
+}
+
+// decode takes the payload apart; the rest of st is filled in, the envelope is zero.
+func (st *state) decode(payload string) (ok bool) {
+	st.data, ok = st.env.decode(payload)
+	return ok && !st.env.sealed
 }
 
 func (st *state) record() Record {
-	payload := make([]byte, 0, 112+len(st.env.device)+len(st.data))
+	payload := make([]byte, 0, maxEnvelope+len(st.env.device)+len(st.data))
 	payload = append(st.env.append(payload), st.data...)
 	return Record{
 		ID: st.id, Version: st.version, UserID: st.userID,
@@ -88,9 +90,9 @@ func (m *Manager[T]) start(st *state, now int64) {
 }
 
 // equalData compares encoded data; zero is the encoding of the zero T, which no data stands for.
-func equalData(stored, fresh, zero []byte) bool {
-	if len(stored) == 0 {
+func equalData(stored string, fresh []byte, zero string) bool {
+	if stored == "" {
 		stored = zero
 	}
-	return bytes.Equal(stored, fresh)
+	return stored == string(fresh)
 }

@@ -1,7 +1,7 @@
 package session
 
 import (
-	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 )
 
@@ -31,19 +31,30 @@ const (
 )
 
 // counters are striped: every request counts, and one shared word would be the only cache line that all
-// cores write. A stripe fills two cache lines of its own.
-type counters [16]struct {
-	n [16]atomic.Uint64
+// cores write.
+type counters struct {
+	stripes [16]stripe
+	next    atomic.Uint32 // stripe that the next processor gets
+	mine    sync.Pool     // of *stripe: what a processor puts back, it gets again, as long as it lives
 }
 
-// add picks a stripe by a random number of the calling thread, which costs less than a contended add.
+// stripe fills two cache lines of its own.
+type stripe struct {
+	n [16]atomic.Uint64 // added to by its processor, for the most part; read by Stats
+}
+
 func (c *counters) add(k counter) {
-	c[rand.Uint32()%uint32(len(c))].n[k].Add(1)
+	s, _ := c.mine.Get().(*stripe)
+	if s == nil { // new, or forgotten by a garbage collection
+		s = &c.stripes[c.next.Add(1)%uint32(len(c.stripes))]
+	}
+	s.n[k].Add(1)
+	c.mine.Put(s)
 }
 
 func (c *counters) sum(k counter) (total uint64) {
-	for i := range c {
-		total += c[i].n[k].Load()
+	for i := range c.stripes {
+		total += c.stripes[i].n[k].Load()
 	}
 	return total
 }

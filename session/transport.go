@@ -96,21 +96,27 @@ func transportLabel(t Transport) string {
 	return fmt.Sprintf("%T", t)
 }
 
-// addVary adds what t reads to the Vary header, once.
-func addVary(h http.Header, t Transport) {
-	f, ok := t.(transportFacts)
-	if !ok {
-		return
+// varies lists what the package's own transports read.
+func varies(transports []Transport) (names []string) {
+	for _, t := range transports {
+		if f, ok := t.(transportFacts); ok {
+			names = append(names, f.vary())
+		}
 	}
-	name := f.vary()
-	for _, line := range h["Vary"] {
+	return names
+}
+
+// addVary adds name to the Vary header, once.
+func addVary(h http.Header, name string) {
+	lines := h["Vary"]
+	for _, line := range lines {
 		for field := range strings.SplitSeq(line, ",") {
 			if field = strings.TrimSpace(field); field == "*" || strings.EqualFold(field, name) {
 				return
 			}
 		}
 	}
-	h.Add("Vary", name)
+	h["Vary"] = append(lines, name)
 }
 
 // isToken tells whether s is a token in the sense of HTTP: a possible name of a header or a cookie.

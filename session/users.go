@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math"
 )
 
 // List yields the live sessions of a user, in no order. It needs a store with UserIndexer; otherwise it yields one
@@ -51,14 +52,14 @@ func (m *Manager[T]) Revoke(ctx context.Context, userID string, id ID) error {
 		return unsupported("Revoke")
 	}
 	m.counters.add(countLoads)
-	rec, err := m.store.Load(ctx, id)
+	rec, found, err := m.fresh(ctx, id, math.MaxUint64) // the newest: it decides whose it is
 	if errors.Is(err, ErrNotFound) {
 		return ErrNotFound
 	}
 	if err != nil {
 		return m.storeError("load", id, err)
 	}
-	if userID == "" || rec.UserID != userID {
+	if !found || userID == "" || rec.UserID != userID {
 		return ErrNotFound
 	}
 	m.counters.add(countRemoves)

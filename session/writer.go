@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"sync"
 	"sync/atomic"
 )
 
@@ -24,27 +23,43 @@ type hooks interface {
 type writer struct {
 	inner http.ResponseWriter
 	hooks hooks
-	once  sync.Once
+	err   error // of the commit; published by done
+	holds holds
 	sent  atomic.Bool // set before the commit, by the goroutine that writes; read by Get
-	err   error       // of the commit; written inside once
+	done  atomic.Bool // set after it; read by every later write
 }
 
 // commit runs the hooks at the first call and returns the error of the commit at every call.
 func (w *writer) commit() error {
-	w.once.Do(func() {
-		w.sent.Store(true)
-		w.err = ErrUnavailable // should an update function panic while it is replayed
-		h := w.inner.Header()
-		if w.err = w.hooks.beforeHeader(h); w.err != nil {
-			w.hooks.answer(w.inner, w.err)
-		}
-	})
+	if !w.done.Load() {
+		w.commitOnce()
+	}
 	return w.err
+}
+
+func (w *writer) commitOnce() {
+	w.holds.acquire(&w.holds.header)
+	defer w.holds.release(&w.holds.header)
+	if w.sent.Load() {
+		return // by another goroutine; if it panicked, w.err says so
+	}
+	w.sent.Store(true)
+	w.err = ErrUnavailable // should an update function panic while it is replayed
+	h := w.inner.Header()
+	err := w.hooks.beforeHeader(h)
+	if err != nil {
+		w.err = err
+		w.hooks.answer(w.inner, err)
+	}
+	w.err = err
+	w.done.Store(true)
 }
 
 func (w *writer) finish() {
 	if w.sent.Load() {
-		w.hooks.afterHandler()
+		if w.done.Load() { // else the commit has panicked, and the handler has recovered
+			w.hooks.afterHandler()
+		}
 		return
 	}
 	_ = w.commit() // an error has been answered

@@ -28,6 +28,7 @@ func Run(t *testing.T, newStore func(t *testing.T) session.Store) {
 		{"TouchNeverCreates", touchNeverCreates},
 		{"RemoveIsIdempotent", removeIsIdempotent},
 		{"ExpiredIsMissing", expiredIsMissing},
+		{"SaveMayExpire", saveMayExpire},
 		{"ExpiryIsExact", expiryIsExact},
 		{"NoSharedMemory", noSharedMemory},
 		{"EndedContext", endedContext},
@@ -35,6 +36,7 @@ func Run(t *testing.T, newStore func(t *testing.T) session.Store) {
 		{"OneOfManyCreates", oneOfManyCreates},
 		{"UserIndexFollows", userIndexFollows},
 		{"UserIDsOfAnyBytes", userIDsOfAnyBytes},
+		{"ListSeesEarlierSaves", listSeesEarlierSaves},
 		{"RemoveUserBesideSave", removeUserBesideSave},
 		{"SweepRemovesExpiredOnly", sweepRemovesExpiredOnly},
 	}
@@ -234,6 +236,32 @@ func expiredIsMissing(t *testing.T, s session.Store) {
 	wantError(t, "Save over an expired record", s.Save(t.Context(), rec), session.ErrNotFound)
 	_, err = s.Load(t.Context(), rec.ID)
 	wantError(t, "Load after Touch and Save of an expired record", err, session.ErrNotFound)
+}
+
+// saveMayExpire: a Save whose expiry is past ends the record, on condition of its version: so a manager removes a
+// session only if it has not changed.
+func saveMayExpire(t *testing.T, s session.Store) {
+	t.Helper()
+	rec := save(t, s, fresh("u", []byte("x")))
+	stale := rec
+	rec = save(t, s, rec)
+	stale.ExpiresAt = time.Now().Add(-time.Second).Truncate(time.Millisecond)
+	wantError(t, "Save with a past expiry at another version", s.Save(t.Context(), stale), session.ErrConflict)
+	wantRecord(t, load(t, s, rec.ID), rec)
+	stale.Version = rec.Version
+	if err := s.Save(t.Context(), stale); err != nil {
+		t.Fatalf("Save with a past expiry: %v", err)
+	}
+	_, err := s.Load(t.Context(), rec.ID)
+	wantError(t, "Load after a Save with a past expiry", err, session.ErrNotFound)
+	rec.Version++
+	wantError(t, "Save after it", s.Save(t.Context(), rec), session.ErrNotFound)
+	if users, ok := indexer(t, s); ok {
+		wantUser(t, users, "u", nil)
+	}
+	if err := s.Remove(t.Context(), rec.ID); err != nil {
+		t.Errorf("Remove after it: %v", err)
+	}
 }
 
 // expiryIsExact loads around the moment of expiry: found if the call ended before it, missing if it began after.

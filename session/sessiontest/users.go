@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -30,7 +31,8 @@ func listUser(t *testing.T, users session.UserIndexer, userID string) map[sessio
 	got := map[session.ID]session.Record{}
 	for rec, err := range users.ListUser(t.Context(), userID) {
 		if err != nil {
-			t.Fatalf("ListUser: %v", err)
+			t.Errorf("ListUser: %v", err)
+			return got
 		}
 		if rec.UserID != userID {
 			t.Errorf("ListUser(%q) yields a record of %q", userID, rec.UserID)
@@ -148,6 +150,46 @@ func userIDsOfAnyBytes(t *testing.T, s session.Store) {
 	for _, id := range ids {
 		if n, err := users.RemoveUser(t.Context(), id); n != 1 || err != nil {
 			t.Errorf("RemoveUser(%q): %d, %v, want 1", id, n, err)
+		}
+	}
+}
+
+// listSeesEarlierSaves: of parallel saves, each lists at least what was saved before it began to list. A manager that
+// limits the sessions of a user relies on it: the last of several logins must see them all.
+func listSeesEarlierSaves(t *testing.T, s session.Store) {
+	t.Helper()
+	users, ok := indexer(t, s)
+	if !ok {
+		t.Skip("the store has no user index")
+	}
+	for range 10 {
+		const n = 8
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		var saved []session.ID
+		for range n {
+			rec := save(t, s, fresh("", nil))
+			wg.Go(func() {
+				rec.UserID = "u"
+				if err := s.Save(t.Context(), rec); err != nil {
+					t.Errorf("Save: %v", err)
+					return
+				}
+				mu.Lock()
+				saved = append(saved, rec.ID)
+				want := slices.Clone(saved)
+				mu.Unlock()
+				got := listUser(t, users, "u")
+				for _, id := range want {
+					if _, ok := got[id]; !ok {
+						t.Errorf("ListUser misses %v, which was saved before", id)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if n, err := users.RemoveUser(t.Context(), "u"); err != nil || n != len(saved) {
+			t.Errorf("RemoveUser: %d, %v, want %d", n, err, len(saved))
 		}
 	}
 }

@@ -2,16 +2,10 @@ package bloomrows
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net"
-	"os"
-	"os/exec"
-	"strconv"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/sysblocks/sysblocks/benchmarks/internal/harness"
+	"github.com/sysblocks/sysblocks/benchmarks/internal/host"
 	"github.com/sysblocks/sysblocks/bloom"
 	"github.com/sysblocks/sysblocks/bloom/redisbloom"
 )
@@ -19,50 +13,13 @@ import (
 // redisBatch is the number of keys of one operation.
 const redisBatch = 1000
 
-// startRedis starts a server of its own that holds nothing on disk.
-func startRedis() (c *redis.Client, stop func(), err error) {
-	dir, err := os.MkdirTemp("", "bloomrows")
-	if err != nil {
-		return nil, nil, err
-	}
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, nil, err
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	if err := listener.Close(); err != nil {
-		return nil, nil, err
-	}
-	cmd := exec.CommandContext(context.Background(), "redis-server", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--dir", dir)
-	if err := cmd.Start(); err != nil {
-		return nil, nil, err
-	}
-	c = redis.NewClient(&redis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", port)})
-	stop = func() {
-		_ = c.Close()
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		_ = os.RemoveAll(dir)
-	}
-	deadline := time.After(5 * time.Second)
-	for c.Ping(context.Background()).Err() != nil {
-		select {
-		case <-deadline:
-			stop()
-			return nil, nil, errors.New("redis-server does not answer")
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-	return c, stop, nil
-}
-
 // redisRows compare a filter on a server with the two ways in which clients without a filter library do it: a classic
 // filter of 7 hash functions, with a GETBIT for each bit, pipelined, or looked up by a script. The libraries that
 // do the latter are not in the reach of this module.
 func redisRows(d data) []harness.Row {
 	on := func(name string, op func(c *redis.Client) (harness.Op, error)) harness.Contender {
 		return harness.Contender{Name: name, Setup: func() (harness.Op, func(), error) {
-			c, stop, err := startRedis()
+			c, stop, err := host.Redis()
 			if err != nil {
 				return nil, nil, err
 			}

@@ -6,59 +6,23 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"sync"
-	"testing"
 
 	_ "github.com/go-sql-driver/mysql" // driver "mysql"
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sysblocks/sysblocks/benchmarks/internal/harness"
+	"github.com/sysblocks/sysblocks/benchmarks/internal/host"
 	"github.com/sysblocks/sysblocks/idgen"
 	"github.com/sysblocks/sysblocks/idgen/redisid"
 	"github.com/sysblocks/sysblocks/idgen/sqlid"
 	"github.com/sysblocks/sysblocks/internal/integration/servers"
 )
 
-// host stands in for a test: package servers starts its servers for one.
-type host struct {
-	testing.TB
-	ends []func()
-	err  error
-}
-
-func (*host) Helper()                     {}
-func (*host) Failed() bool                { return false }
-func (*host) Logf(string, ...any)         {}
-func (h *host) Cleanup(f func())          { h.ends = append(h.ends, f) }
-func (h *host) Errorf(f string, a ...any) { h.err = fmt.Errorf(f, a...) }
-func (h *host) Fatal(a ...any)            { h.Fatalf("%s", fmt.Sprint(a...)) }
-func (h *host) Skipf(f string, a ...any)  { h.Fatalf(f, a...) }
-func (h *host) Fatalf(f string, a ...any) {
-	h.Errorf(f, a...)
-	runtime.Goexit()
-}
-
-// run calls f, which may end in Fatal or Skip.
-func (h *host) run(f func()) error {
-	var wg sync.WaitGroup
-	wg.Go(f)
-	wg.Wait()
-	return h.err
-}
-
-func (h *host) close() {
-	for _, f := range slices.Backward(h.ends) {
-		f()
-	}
-	h.ends = nil
-}
-
 // store is a counter on a server of its own, and what one id costs there without a Segment.
 type store struct {
-	host    host
+	host    host.Host
 	counter idgen.Counter
 	direct  func(ctx context.Context) error
 	users   int // contenders that have it open
@@ -68,9 +32,9 @@ type store struct {
 func (s *store) open(kind string) error {
 	s.users++
 	if s.users > 1 {
-		return s.host.err
+		return s.host.Err()
 	}
-	err := s.host.run(func() {
+	err := s.host.Run(func() {
 		var err error
 		switch kind {
 		case "Redis":
@@ -92,7 +56,7 @@ func (s *store) open(kind string) error {
 
 func (s *store) close() {
 	if s.users--; s.users == 0 {
-		s.host.close()
+		s.host.Close()
 	}
 }
 
@@ -128,12 +92,12 @@ func (s *store) onSQL(driver, dsn string, d sqlid.Dialect) error {
 }
 
 // contender opens s for one side of a row.
-func (s *store) contender(name, kind string, make func() (once func() error, done func(), err error), run loop) harness.Contender {
+func (s *store) contender(name, kind string, begin func() (once func() error, done func(), err error), run loop) harness.Contender {
 	return harness.Contender{Name: name, Setup: func() (harness.Op, func(), error) {
 		if err := s.open(kind); err != nil {
 			return nil, nil, err
 		}
-		once, done, err := make()
+		once, done, err := begin()
 		if err != nil {
 			s.close()
 			return nil, nil, err

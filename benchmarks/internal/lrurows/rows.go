@@ -58,6 +58,8 @@ func Rows(quick bool) ([]harness.Row, error) {
 		stampede(quick),
 	}
 	rows = append(rows, memoryRows(z)...)
+	rows = append(rows, runtimeRows(quick)...)
+	rows = append(rows, tierRows(quick)...)
 	return append(rows, ratioRow(quick)), nil
 }
 
@@ -290,7 +292,7 @@ func memoryRows(z sizes) []harness.Row {
 		}
 	}
 	empty := harness.Row{
-		Workload: "Empty cache of capacity 10", Unit: "B", Target: harness.Limit(2048), MaxAllocs: harness.NoAllocLimit,
+		Workload: "Ten thousand empty caches of capacity 10, each", Unit: "B", Target: harness.Limit(2048), MaxAllocs: harness.NoAllocLimit,
 		Ours: harness.Contender{Name: "lru", Value: func() (float64, error) {
 			const n = 10_000
 			before := heap()

@@ -25,7 +25,9 @@ func Rows(quick bool) ([]harness.Row, error) {
 	}
 	rows := requests(z)
 	rows = append(rows, sealing()...)
-	return append(rows, stores(z)...), nil
+	rows = append(rows, stores(z)...)
+	rows = append(rows, databases(quick)...)
+	return append(rows, backends()...), nil
 }
 
 // work is what the handler of a row does.
@@ -107,15 +109,20 @@ func stores(z sizes) []harness.Row {
 			Target: harness.AtLeast(100), MaxAllocs: harness.NoAllocLimit,
 		},
 		{
+			Workload: fmt.Sprintf("Stall: the same, as a bound, of %d sessions", z.sessions), Unit: "ms",
+			Ours:   harness.Contender{Name: "ours", Value: func() (float64, error) { return ourStall(z.sessions) }},
+			Target: harness.Limit(1), MaxAllocs: harness.NoAllocLimit,
+		},
+		{
 			Workload: fmt.Sprintf("ParallelRead: %d sessions, two processors against twice one", z.sessions), Unit: "of linear", HigherIsBetter: true,
-			Ours:   harness.Contender{Name: "ours", Value: func() (float64, error) { return ourScaling(z.sessions) }},
-			Peers:  []harness.Contender{{Name: "scs", Value: func() (float64, error) { return scsScaling(z.sessions) }}},
+			Ours:   harness.Contender{Name: "ours", Value: func() (float64, error) { return ourScaling(z.sessions, 50_000) }},
+			Peers:  []harness.Contender{{Name: "scs", Value: func() (float64, error) { return scsScaling(z.sessions, 50_000) }}},
 			Target: harness.Limit(0.85), MaxAllocs: harness.NoAllocLimit,
 		},
 		{
-			Workload: "ParallelRead: all on one session, two processors against twice one", Unit: "of linear", HigherIsBetter: true,
-			Ours:   harness.Contender{Name: "ours", Value: func() (float64, error) { return ourScaling(1) }},
-			Peers:  []harness.Contender{{Name: "scs", Value: func() (float64, error) { return scsScaling(1) }}},
+			Workload: fmt.Sprintf("ParallelRead: all on one of %d sessions, two processors against twice one", z.sessions), Unit: "of linear", HigherIsBetter: true,
+			Ours:   harness.Contender{Name: "ours", Value: func() (float64, error) { return ourScaling(z.sessions, 1) }},
+			Peers:  []harness.Contender{{Name: "scs", Value: func() (float64, error) { return scsScaling(z.sessions, 1) }}},
 			Target: harness.Limit(0.8), MaxAllocs: harness.NoAllocLimit,
 		},
 	}

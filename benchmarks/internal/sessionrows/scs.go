@@ -175,10 +175,10 @@ func scsStall(n int) (float64, error) {
 	return worst.ms(), nil
 }
 
-func scsScaling(n int) (float64, error) {
+func scsScaling(n, asked int) (float64, error) {
 	m := scsManager(requestOptions{})
 	var requests []*http.Request
-	for range min(n, 50_000) {
+	for range min(n, asked) {
 		token, err := scsLogin(m)
 		if err != nil {
 			return 0, err
