@@ -14,7 +14,10 @@ import (
 )
 
 // claims are what this program says of itself, each with the attack and with the naive way.
-func (c *config) claims() []claim.Claim {
+func (c *config) claims() []claim.Claim { return append(c.innerClaims(), c.outerClaims()...) }
+
+// innerClaims are about what happens behind HTTP.
+func (c *config) innerClaims() []claim.Claim {
 	return []claim.Claim{
 		{
 			ID: "a", Text: "no two links share a code",
@@ -52,6 +55,12 @@ func (c *config) claims() []claim.Claim {
 			Control:     c.stampede(false), Breaks: func(f claim.Facts) bool { return f.Over("store-reads", 100) },
 			Show: []string{"readers", "answered", "store-reads"},
 		},
+	}
+}
+
+// outerClaims are about what clients see.
+func (c *config) outerClaims() []claim.Claim {
+	return []claim.Claim{
 		{
 			ID: "e", Text: "one quota for four instances, and honest advice",
 			Run: c.greedy, Holds: func(f claim.Facts) bool {

@@ -47,17 +47,13 @@ func OpenSQL(ctx context.Context, db *sql.DB, d sqlpage.Dialect) (*SQL, error) {
 	if s.mine, err = pagination.New(source, order, pagination.Options[Link]{}); err != nil {
 		return nil, err
 	}
-	for _, p := range []struct {
-		statement **sql.Stmt
-		text      string
-	}{
-		{&s.add, `INSERT INTO links (code, url, owner, created, permanent, deleted) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`},
-		{&s.get, `SELECT code, url, owner, created, permanent, deleted FROM links WHERE code = $1`},
-		{&s.delete, `UPDATE links SET deleted = TRUE WHERE code = $1 AND owner = $2 AND NOT deleted`},
-	} {
-		if *p.statement, err = db.PrepareContext(ctx, p.text); err != nil {
-			return nil, errors.Join(err, s.Close())
-		}
+	var addErr, getErr, deleteErr error
+	s.add, addErr = db.PrepareContext(ctx, `INSERT INTO links (code, url, owner, created, permanent, deleted)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`)
+	s.get, getErr = db.PrepareContext(ctx, `SELECT code, url, owner, created, permanent, deleted FROM links WHERE code = $1`)
+	s.delete, deleteErr = db.PrepareContext(ctx, `UPDATE links SET deleted = TRUE WHERE code = $1 AND owner = $2 AND NOT deleted`)
+	if err := errors.Join(addErr, getErr, deleteErr); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }

@@ -29,8 +29,9 @@ func site(t *testing.T) *local.System {
 	return s
 }
 
-func do(s http.Handler, method, path, body string, header ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
+func do(t *testing.T, s http.Handler, method, path, body string, header ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
@@ -42,12 +43,12 @@ func do(s http.Handler, method, path, body string, header ...string) *httptest.R
 func TestACompressedListIsTheSameList(t *testing.T) {
 	s := site(t)
 	for i := range 3 {
-		if w := do(s.Front, "POST", "/api/links", fmt.Sprintf(`{"url":"https://example.com/%d"}`, i), "Authorization", "Bearer ada"); w.Code != 201 {
+		if w := do(t, s.Front, "POST", "/api/links", fmt.Sprintf(`{"url":"https://example.com/%d"}`, i), "Authorization", "Bearer ada"); w.Code != 201 {
 			t.Fatal(w.Code, w.Body)
 		}
 	}
-	plain := do(s.Front, "GET", "/api/links", "", "Authorization", "Bearer ada")
-	packed := do(s.Front, "GET", "/api/links", "", "Authorization", "Bearer ada", "Accept-Encoding", "gzip")
+	plain := do(t, s.Front, "GET", "/api/links", "", "Authorization", "Bearer ada")
+	packed := do(t, s.Front, "GET", "/api/links", "", "Authorization", "Bearer ada", "Accept-Encoding", "gzip")
 	unpack, err := gzip.NewReader(packed.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -64,10 +65,10 @@ func TestACompressedListIsTheSameList(t *testing.T) {
 	if packed.Header().Get("Content-Length") != "" || plain.Header().Get("Content-Encoding") != "" || plain.Header().Get("Vary") == "" {
 		t.Errorf("headers %v and %v", plain.Header(), packed.Header())
 	}
-	if w := do(s.Front, "GET", "/api/links", "", "Authorization", "Bearer eve"); strings.Contains(w.Body.String(), "example.com") {
+	if w := do(t, s.Front, "GET", "/api/links", "", "Authorization", "Bearer eve"); strings.Contains(w.Body.String(), "example.com") {
 		t.Error("the list shows somebody else's links")
 	}
-	if w := do(s.Front, "GET", "/api/links?cursor=x", "", "Authorization", "Bearer ada", "Accept-Encoding", "gzip"); w.Code != 400 || w.Header().Get("Content-Encoding") != "" {
+	if w := do(t, s.Front, "GET", "/api/links?cursor=x", "", "Authorization", "Bearer ada", "Accept-Encoding", "gzip"); w.Code != 400 || w.Header().Get("Content-Encoding") != "" {
 		t.Errorf("an error is compressed: %d %v", w.Code, w.Header())
 	}
 }
@@ -75,18 +76,18 @@ func TestACompressedListIsTheSameList(t *testing.T) {
 func TestOneMansCursorIsNotAnothers(t *testing.T) {
 	s := site(t)
 	for range 3 {
-		do(s.Front, "POST", "/api/links", `{"url":"https://example.com/"}`, "Authorization", "Bearer ada")
+		do(t, s.Front, "POST", "/api/links", `{"url":"https://example.com/"}`, "Authorization", "Bearer ada")
 	}
 	var page struct {
 		Links struct{ Next string }
 	}
-	if err := json.NewDecoder(do(s.Front, "GET", "/api/links?limit=1", "", "Authorization", "Bearer ada").Body).Decode(&page); err != nil {
+	if err := json.NewDecoder(do(t, s.Front, "GET", "/api/links?limit=1", "", "Authorization", "Bearer ada").Body).Decode(&page); err != nil {
 		t.Fatal(err)
 	}
-	if w := do(s.Front, "GET", page.Links.Next, "", "Authorization", "Bearer ada"); w.Code != 200 {
+	if w := do(t, s.Front, "GET", page.Links.Next, "", "Authorization", "Bearer ada"); w.Code != 200 {
 		t.Error(w.Code, w.Body)
 	}
-	if w := do(s.Front, "GET", page.Links.Next, "", "Authorization", "Bearer eve"); w.Code != 400 || !strings.Contains(w.Body.String(), "token_scope") {
+	if w := do(t, s.Front, "GET", page.Links.Next, "", "Authorization", "Bearer eve"); w.Code != 400 || !strings.Contains(w.Body.String(), "token_scope") {
 		t.Error(w.Code, w.Body)
 	}
 }
@@ -108,11 +109,11 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		"alias in Cyrillic": {`{"url":"https://example.com/","alias":"абв"}`, 400},
 		"good":              {`{"url":"https://example.com/","alias":"a-b_c"}`, 201},
 	} {
-		if w := do(s.Front, "POST", "/api/links", c.body, "Authorization", "Bearer ada"); w.Code != c.code {
+		if w := do(t, s.Front, "POST", "/api/links", c.body, "Authorization", "Bearer ada"); w.Code != c.code {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
 		}
 	}
-	if w := do(s.Front, "POST", "/api/links", `{"url":"https://example.com/"}`, "Authorization", "Bearer ada", "Sec-Fetch-Site", "cross-site"); w.Code != 403 {
+	if w := do(t, s.Front, "POST", "/api/links", `{"url":"https://example.com/"}`, "Authorization", "Bearer ada", "Sec-Fetch-Site", "cross-site"); w.Code != 403 {
 		t.Errorf("a page of another site creates links: %d", w.Code)
 	}
 }
@@ -127,21 +128,21 @@ func (broken) Get(context.Context, string) (links.Link, error) {
 
 func TestAStoreThatIsAwayIsToldWithoutItsWords(t *testing.T) {
 	s := site(t)
-	do(s.Front, "POST", "/api/links", `{"url":"https://example.com/","alias":"kept"}`, "Authorization", "Bearer ada")
-	do(s.Front, "GET", "/kept", "") // caches it in one instance: the second
+	do(t, s.Front, "POST", "/api/links", `{"url":"https://example.com/","alias":"kept"}`, "Authorization", "Bearer ada")
+	do(t, s.Front, "GET", "/kept", "") // caches it in one instance: the second
 	for _, service := range s.Services {
 		service.Store = broken{service.Store}
 	}
 	for _, w := range []*httptest.ResponseRecorder{
-		do(s.Front, "POST", "/api/links", `{"url":"https://example.com/"}`, "Authorization", "Bearer ada"),
-		do(s.Front, "GET", "/kept", ""),
+		do(t, s.Front, "POST", "/api/links", `{"url":"https://example.com/"}`, "Authorization", "Bearer ada"),
+		do(t, s.Front, "GET", "/kept", ""),
 	} {
 		if w.Code != 503 || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "10.0.0.7") {
 			t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
 		}
 	}
-	do(s.Front, "GET", "/kept", "")
-	if w := do(s.Front, "GET", "/kept", ""); w.Code != 302 {
+	do(t, s.Front, "GET", "/kept", "")
+	if w := do(t, s.Front, "GET", "/kept", ""); w.Code != 302 {
 		t.Errorf("what is cached is not served while the store is away: %d", w.Code)
 	}
 }
@@ -152,7 +153,7 @@ func TestVersionsAreNegotiated(t *testing.T) {
 		"": 404, "*/*": 404, "text/html, application/json;q=0.5": 404, "application/vnd.tinyurl.v1+json": 404,
 		"text/html": 406, "application/vnd.tinyurl.v2+json": 406,
 	} {
-		if w := do(s.Front, "GET", "/api/links/nothing", "", "Accept", accept); w.Code != code {
+		if w := do(t, s.Front, "GET", "/api/links/nothing", "", "Accept", accept); w.Code != code {
 			t.Errorf("%q: %d", accept, w.Code)
 		}
 	}
