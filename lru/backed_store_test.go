@@ -23,8 +23,9 @@ type plainStore struct {
 	saves   int // calls of Save, Remove and SaveMany
 }
 
-func newStore(t testing.TB) *plainStore {
-	return &plainStore{t: t, values: map[int]int{}, busy: map[int]string{}, history: map[int][]int{}}
+func newStore(tb testing.TB) *plainStore {
+	tb.Helper()
+	return &plainStore{t: tb, values: map[int]int{}, busy: map[int]string{}, history: map[int][]int{}}
 }
 
 func (s *plainStore) pause(ctx context.Context) error {
@@ -179,31 +180,31 @@ func (s batchStore) SaveMany(ctx context.Context, writes []Write[int, int]) erro
 	return s.change(ctx, "save many", writes)
 }
 
-func newBacked(t testing.TB, store Store[int, int], capacity int, opts BackedOptions[int, int]) *Backed[int, int] {
-	t.Helper()
+func newBacked(tb testing.TB, store Store[int, int], capacity int, opts BackedOptions[int, int]) *Backed[int, int] {
+	tb.Helper()
 	b, err := NewBacked(store, capacity, opts)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b
 }
 
-func set(t testing.TB, b *Backed[int, int], key, value int) {
-	t.Helper()
-	if err := b.Set(t.Context(), key, value); err != nil {
-		t.Fatalf("Set(%d, %d): %v", key, value, err)
+func set(tb testing.TB, b *Backed[int, int], key, value int) {
+	tb.Helper()
+	if err := b.Set(tb.Context(), key, value); err != nil {
+		tb.Fatalf("Set(%d, %d): %v", key, value, err)
 	}
 }
 
 // reads wants a value from Fetch; -1: ErrNotFound.
-func reads(t testing.TB, b *Backed[int, int], key, want int) {
-	t.Helper()
-	got, err := b.Fetch(t.Context(), key)
+func reads(tb testing.TB, b *Backed[int, int], key, want int) {
+	tb.Helper()
+	got, err := b.Fetch(tb.Context(), key)
 	if err == ErrNotFound { //nolint:errorlint // the very error is promised
 		got, err = -1, nil
 	}
 	if err != nil || got != want {
-		t.Fatalf("Fetch(%d) = %d, %v; want %d", key, got, err, want)
+		tb.Fatalf("Fetch(%d) = %d, %v; want %d", key, got, err, want)
 	}
 }
 

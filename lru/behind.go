@@ -116,7 +116,7 @@ func (d *behind[K, V]) reserve(ctx context.Context, key K) error {
 			return nil
 		}
 		d.waiting++
-		d.start()
+		d.start() //nolint:contextcheck // saves for everybody, not for this caller
 		err := d.await(ctx)
 		d.waiting--
 		if err != nil {
@@ -385,7 +385,7 @@ func (d *behind[K, V]) flush(ctx context.Context) error {
 	target := d.seq
 	d.urgent = max(d.urgent, target)
 	for d.holds(target) {
-		d.start()
+		d.start() //nolint:contextcheck // saves for everybody, not for this caller
 		if err := d.await(ctx); err != nil {
 			return err
 		}

@@ -162,8 +162,8 @@ func TestFlushCoversAWriteWhoseSaveFailsWhileItIsReplaced(t *testing.T) {
 		set(t, b, 1, 11) // replaces what fails half a second later
 		wait(600 * time.Millisecond)
 		select {
-		case <-flushed:
-			t.Fatal("Flush returned, and the store has neither value")
+		case err := <-flushed:
+			t.Fatalf("Flush returned %v, and the store has neither value", err)
 		default:
 		}
 		down.Store(false)
@@ -244,8 +244,7 @@ func TestPanicOfTheStoreInTheBackgroundIsAFailureLikeOthers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var seen atomic.Pointer[PanicError]
 			opts := BackedOptions[int, int]{OnError: func(_ Write[int, int], _ int, err error) bool {
-				var p *PanicError
-				if errors.As(err, &p) {
+				if p, ok := errors.AsType[*PanicError](err); ok {
 					seen.Store(p)
 				}
 				return true

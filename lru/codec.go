@@ -124,10 +124,10 @@ func (c numberCodec[T]) width() int {
 
 func (c numberCodec[T]) Append(b []byte, v T) ([]byte, error) {
 	p := unsafe.Pointer(&v)
-	switch {
-	case c.kind == reflect.Int:
+	switch c.kind { //nolint:exhaustive // the others by their width
+	case reflect.Int:
 		return binary.LittleEndian.AppendUint64(b, uint64(*(*int)(p))), nil
-	case c.kind == reflect.Uint || c.kind == reflect.Uintptr:
+	case reflect.Uint, reflect.Uintptr:
 		return binary.LittleEndian.AppendUint64(b, uint64(*(*uint)(p))), nil
 	}
 	switch c.width() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -87,10 +88,10 @@ func (o *origins) load(_ context.Context, key int) (string, error) {
 	return fmt.Sprint(key, "/", o.version.Load()), nil
 }
 
-func fetches(t testing.TB, c *Cache[int, string], key int, want string) {
-	t.Helper()
-	if v, err := c.Fetch(t.Context(), key); err != nil || v != want {
-		t.Fatalf("Fetch(%d) = %q, %v; want %q", key, v, err, want)
+func fetches(tb testing.TB, c *Cache[int, string], key int, want string) {
+	tb.Helper()
+	if v, err := c.Fetch(tb.Context(), key); err != nil || v != want {
+		tb.Fatalf("Fetch(%d) = %q, %v; want %q", key, v, err, want)
 	}
 }
 
@@ -277,7 +278,7 @@ func TestTierNeverBringsAnOldVersionBack(t *testing.T) {
 	const keys = 30
 	var source, returned [keys]atomic.Int64
 	c, err := New(10, Options[int, string]{Policy: LRU, Overflow: tier, Load: func(_ context.Context, key int) (string, error) {
-		return fmt.Sprint(source[key].Load()), nil
+		return strconv.FormatInt(source[key].Load(), 10), nil
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -295,7 +296,7 @@ func TestTierNeverBringsAnOldVersionBack(t *testing.T) {
 					if rng.IntN(4) == 0 {
 						c.Remove(key)
 					} else {
-						c.Set(key, fmt.Sprint(v))
+						c.Set(key, strconv.FormatInt(v, 10))
 					}
 					returned[key].Store(v)
 					locks[key].Unlock()

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -48,11 +49,11 @@ func (c *Cache[K, V]) Save(ctx context.Context, w io.Writer, e Encoding[K, V]) (
 		return 0, err
 	}
 	all := c.ranked()
-	for i := len(all) - 1; i >= 0; i-- {
+	for _, hot := range slices.Backward(all) {
 		if err := context.Cause(ctx); err != nil {
 			return n, err
 		}
-		ent, warmth, ok := c.popular(all[i])
+		ent, warmth, ok := c.popular(hot)
 		if !ok {
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -18,29 +19,29 @@ import (
 
 func allPolicies() []Policy { return []Policy{Adaptive, LRU, LFU, FIFO, SIEVE} }
 
-func save(t testing.TB, c *Cache[int, string]) []byte {
-	t.Helper()
+func save(tb testing.TB, c *Cache[int, string]) []byte {
+	tb.Helper()
 	var b bytes.Buffer
-	if _, err := c.Save(t.Context(), &b, Encoding[int, string]{}); err != nil {
-		t.Fatal(err)
+	if _, err := c.Save(tb.Context(), &b, Encoding[int, string]{}); err != nil {
+		tb.Fatal(err)
 	}
 	return b.Bytes()
 }
 
-func restore(t testing.TB, c *Cache[int, string], snapshot []byte) int {
-	t.Helper()
-	n, err := c.Restore(t.Context(), bytes.NewReader(snapshot), Encoding[int, string]{})
+func restore(tb testing.TB, c *Cache[int, string], snapshot []byte) int {
+	tb.Helper()
+	n, err := c.Restore(tb.Context(), bytes.NewReader(snapshot), Encoding[int, string]{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return n
 }
 
-func stringsOf(t testing.TB, capacity int, opts Options[int, string]) *Cache[int, string] {
-	t.Helper()
+func stringsOf(tb testing.TB, capacity int, opts Options[int, string]) *Cache[int, string] {
+	tb.Helper()
 	c, err := New(capacity, opts)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }
@@ -286,7 +287,7 @@ func TestSaveWorksBesideWriters(t *testing.T) {
 				default:
 				}
 				key := rng.IntN(8000)
-				c.Set(key, fmt.Sprint(key))
+				c.Set(key, strconv.Itoa(key))
 				c.Remove(rng.IntN(8000))
 			}
 		})
@@ -295,7 +296,7 @@ func TestSaveWorksBesideWriters(t *testing.T) {
 		b := stringsOf(t, 5000, Options[int, string]{})
 		restore(t, b, save(t, c))
 		for key, v := range b.All() {
-			if v != fmt.Sprint(key) {
+			if v != strconv.Itoa(key) {
 				t.Fatalf("key %d has %q", key, v)
 			}
 		}

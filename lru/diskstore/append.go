@@ -3,13 +3,14 @@ package diskstore
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // find returns a segment by its number, nil if it is gone.
 func (s *Store[K, V]) find(id uint32) *segment {
-	for i := len(s.segments) - 1; i >= 0; i-- {
-		if s.segments[i].id == id {
-			return s.segments[i]
+	for _, seg := range slices.Backward(s.segments) {
+		if seg.id == id {
+			return seg
 		}
 	}
 	return nil

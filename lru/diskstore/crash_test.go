@@ -18,28 +18,28 @@ import (
 // files is what the segments of a directory hold.
 type files map[string]string
 
-func snapshot(t testing.TB, dir string) files {
-	t.Helper()
+func snapshot(tb testing.TB, dir string) files {
+	tb.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, "*"+suffix))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	out := files{}
 	for _, p := range paths {
 		b, err := os.ReadFile(p)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		out[filepath.Base(p)] = string(b)
 	}
 	return out
 }
 
-func (f files) write(t testing.TB, dir string) {
-	t.Helper()
+func (f files) write(tb testing.TB, dir string) {
+	tb.Helper()
 	for name, text := range f {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 }

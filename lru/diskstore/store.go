@@ -172,7 +172,7 @@ func (s *Store[K, V]) Put(entry lru.Entry[K, V]) error {
 	defer s.buffers.Put(buf)
 	b, err := s.opts.Encoding.Key.Append(beginFrame((*buf)[:0], put, entry.Expires, entry.Weight), entry.Key)
 	if err != nil {
-		return nil //nolint:nilerr // a key without bytes was never stored either
+		return nil // a key without bytes was never stored either
 	}
 	value := len(b)
 	keep := entry.Expires.IsZero() || entry.Expires.After(time.Now())
@@ -202,7 +202,7 @@ func (s *Store[K, V]) Put(entry lru.Entry[K, V]) error {
 func (s *Store[K, V]) Take(ctx context.Context, key K) (entry lru.Entry[K, V], ok bool, err error) {
 	name, err := s.opts.Encoding.Key.Append(nil, key)
 	if err != nil || ctx.Err() != nil {
-		return entry, false, nil //nolint:nilerr // a miss: nothing is wrong with the store
+		return entry, false, nil // a miss: nothing is wrong with the store
 	}
 	seg, part, err := s.claim(s.hash(name), name)
 	if seg == nil || err != nil {
@@ -216,7 +216,7 @@ func (s *Store[K, V]) Take(ctx context.Context, key K) (entry lru.Entry[K, V], o
 	}
 	v, err := s.opts.Encoding.Value.Decode(value)
 	if err != nil {
-		return entry, false, nil //nolint:nilerr // written by another version of the program: a miss
+		return entry, false, nil // written by another version of the program: a miss
 	}
 	return lru.Entry[K, V]{Key: key, Value: v, Weight: int(h.weight), Expires: h.deadline()}, true, nil
 }
@@ -244,7 +244,7 @@ func (s *Store[K, V]) claim(h uint64, name []byte) (*segment, part, error) {
 func (s *Store[K, V]) Remove(key K) error {
 	name, err := s.opts.Encoding.Key.Append(nil, key)
 	if err != nil {
-		return nil //nolint:nilerr // a key without bytes was never stored
+		return nil // a key without bytes was never stored
 	}
 	s.mu.Lock()
 	defer s.end()

@@ -22,36 +22,36 @@ func small() Options[int, string] {
 	return Options[int, string]{SegmentSize: minSegmentSize, MaxBytes: minSegments * minSegmentSize}
 }
 
-func open(t testing.TB, dir string, opts Options[int, string]) *store {
-	t.Helper()
+func open(tb testing.TB, dir string, opts Options[int, string]) *store {
+	tb.Helper()
 	s, err := Open(dir, opts)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { closeStore(t, s) })
+	tb.Cleanup(func() { closeStore(tb, s) })
 	return s
 }
 
-func closeStore(t testing.TB, s *store) {
-	t.Helper()
-	if err := s.Close(t.Context()); err != nil && t.Context().Err() == nil {
-		t.Error(err)
+func closeStore(tb testing.TB, s *store) {
+	tb.Helper()
+	if err := s.Close(tb.Context()); err != nil && tb.Context().Err() == nil {
+		tb.Error(err)
 	}
 }
 
-func putIn(t testing.TB, s *store, key int, value string) {
-	t.Helper()
+func putIn(tb testing.TB, s *store, key int, value string) {
+	tb.Helper()
 	if err := s.Put(lru.Entry[int, string]{Key: key, Value: value, Weight: 1}); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
 // takes wants a value from Take; "": none.
-func takes(t testing.TB, s *store, key int, want string) {
-	t.Helper()
-	e, ok, err := s.Take(t.Context(), key)
+func takes(tb testing.TB, s *store, key int, want string) {
+	tb.Helper()
+	e, ok, err := s.Take(tb.Context(), key)
 	if err != nil || e.Value != want || ok != (want != "") {
-		t.Fatalf("Take(%d) = %q, %v, %v; want %q", key, e.Value, ok, err, want)
+		tb.Fatalf("Take(%d) = %q, %v, %v; want %q", key, e.Value, ok, err, want)
 	}
 }
 
@@ -65,13 +65,13 @@ func (s *Store[K, V]) rest() {
 }
 
 // contents reads all entries without taking them.
-func contents(t testing.TB, s *store, keys int) map[int]string {
-	t.Helper()
+func contents(tb testing.TB, s *store, keys int) map[int]string {
+	tb.Helper()
 	out := map[int]string{}
 	for key := range keys {
 		name, err := s.opts.Encoding.Key.Append(nil, key)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		s.mu.Lock()
 		p, known := s.index[s.hash(name)]
@@ -84,7 +84,7 @@ func contents(t testing.TB, s *store, keys int) map[int]string {
 		if _, value, ok := seg.read(part{p.offset(), seg.size}, name, &buf); ok {
 			out[key] = string(value)
 		} else {
-			t.Errorf("the entry of key %d cannot be read", key)
+			tb.Errorf("the entry of key %d cannot be read", key)
 		}
 	}
 	return out

@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-func mustNew(t testing.TB, size int) *Cache[int, int] {
-	t.Helper()
+func mustNew(tb testing.TB, size int) *Cache[int, int] {
+	tb.Helper()
 	c, err := New[int, int](size)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }

@@ -2,6 +2,7 @@ package rediscache_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 type down struct{}
 
 func (down) Result() (any, error) {
-	return nil, fmt.Errorf("dial tcp 127.0.0.1:6379: connection refused")
+	return nil, errors.New("dial tcp 127.0.0.1:6379: connection refused")
 }
 
 func Example() {

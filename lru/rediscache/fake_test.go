@@ -234,7 +234,7 @@ func process(t *testing.T, r *fakeRedis, o *origin, opts Options[string, string]
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := c.Close(context.Background()); err != nil { //nolint:usetesting // the test's context is over by then
+		if err := c.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -20,7 +20,7 @@ type Host struct {
 	err  error
 }
 
-// Helper, Failed and Logf are there because servers may call them.
+// Helper does nothing.
 func (*Host) Helper() {}
 
 // Failed is always false.

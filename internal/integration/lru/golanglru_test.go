@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -144,7 +145,7 @@ func call(c cache, op, key, value, size int) string {
 	var result string
 	switch op {
 	case 0, 1, 2:
-		result = fmt.Sprint(c.Add(key, value))
+		result = strconv.FormatBool(c.Add(key, value))
 	case 3, 4:
 		v, ok := c.Get(key)
 		result = fmt.Sprint(v, ok)
@@ -158,7 +159,7 @@ func call(c cache, op, key, value, size int) string {
 		v, ok, evicted := c.PeekOrAdd(key, value)
 		result = fmt.Sprint(v, ok, evicted)
 	case 8:
-		result = fmt.Sprint(c.Remove(key))
+		result = strconv.FormatBool(c.Remove(key))
 	case 9:
 		k, v, ok := c.GetOldest()
 		result = fmt.Sprint(k, v, ok)
@@ -167,7 +168,7 @@ func call(c cache, op, key, value, size int) string {
 		result = fmt.Sprint(k, v, ok)
 	case 11:
 		if value%10 == 0 {
-			result = fmt.Sprint(c.Resize(size))
+			result = strconv.Itoa(c.Resize(size))
 		}
 	}
 	return fmt.Sprint(result, c.Keys(), c.Values(), c.Len())

@@ -83,7 +83,7 @@ func newCache(t *testing.T, rdb redis.UniversalClient, load func(context.Context
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close(context.Background()) }) //nolint:usetesting // the test's context is over by then
+	t.Cleanup(func() { _ = c.Close(context.Background()) })
 	return c
 }
 
