@@ -159,8 +159,13 @@ func TestFailedLoadGivesItsLeaseBack(t *testing.T) {
 func TestReplyThatComesTooLateGivesItsLeaseBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, o := newFake(), newOrigin("a", "1")
+		var mu sync.Mutex
 		var troubles []error
-		c := process(t, r, o, Options[string, string]{OnError: func(err error) { troubles = append(troubles, err) }})
+		c := process(t, r, o, Options[string, string]{OnError: func(err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			troubles = append(troubles, err)
+		}})
 		synctest.Wait()
 		r.mu.Lock()
 		r.takes = time.Second
@@ -170,9 +175,11 @@ func TestReplyThatComesTooLateGivesItsLeaseBack(t *testing.T) {
 		if took := time.Since(began); took != patience {
 			t.Fatalf("took %v, want %v and then the source", took, patience)
 		}
+		mu.Lock()
 		if len(troubles) == 0 || !errors.Is(troubles[0], ErrSlow) {
 			t.Fatalf("OnError heard %v", troubles)
 		}
+		mu.Unlock()
 		r.mu.Lock()
 		r.takes = 0
 		r.mu.Unlock()

@@ -44,8 +44,11 @@ func newFake() *fakeRedis {
 
 // do ignores ctx, as many a client does.
 func (r *fakeRedis) do(_ context.Context, args ...any) fakeReply {
-	if r.takes > 0 {
-		<-time.After(r.takes)
+	r.mu.Lock()
+	takes := r.takes
+	r.mu.Unlock()
+	if takes > 0 {
+		<-time.After(takes)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
