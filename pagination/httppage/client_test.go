@@ -302,6 +302,16 @@ func TestWriteFailsAsAWhole(t *testing.T) {
 	}
 }
 
+// A count that stopped at its limit is no total.
+func TestCappedCountIsNoTotal(t *testing.T) {
+	p := carPager(t, 30, "", pagination.Options[car]{Count: pagination.CountCapped, CountLimit: 10})
+	w := httptest.NewRecorder()
+	httppage.Handler(p, httppage.Options{}).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/cars", nil))
+	if got, ok := w.Header()["X-Total-Count"]; ok || w.Code != http.StatusOK {
+		t.Errorf("status %d, X-Total-Count %q", w.Code, got)
+	}
+}
+
 func TestHeadersOfAnEmptyList(t *testing.T) {
 	p := carPager(t, 0, "", pagination.Options[car]{Count: pagination.CountExact})
 	w := httptest.NewRecorder()
