@@ -38,6 +38,10 @@ func (p *Pager[T]) All(ctx context.Context, r Request) iter.Seq2[T, error] {
 			}
 		}()
 		for got := range ahead {
+			if err := context.Cause(ctx); err != nil { // a batch that came in time says nothing of the loop's context
+				yield(zero, err)
+				return
+			}
 			for i := range got.rows {
 				if !yield(got.rows[i], nil) {
 					return
