@@ -193,6 +193,11 @@ func (p *adaptive[K, V]) reweigh(e *entry[K, V], delta int) { p.queueOf(e).weigh
 // entry; without a candidate the hand of main decides.
 func (p *adaptive[K, V]) victim(keep *entry[K, V]) *entry[K, V] {
 	p.shrink()
+	target := p.windowTarget()
+	there := p.window.weight >= target-target/16 && p.window.weight <= target+target/16+1
+	if !p.tuner.full || p.tuner.moving && there {
+		p.tuner.arrived()
+	}
 	for steps := 0; p.window.n > 0 && (p.window.weight > p.windowTarget() || p.main.n+p.safe.n == 0); steps++ {
 		e := p.nodes[p.window.front].e
 		if e == keep {

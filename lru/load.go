@@ -180,14 +180,29 @@ func (c *Cache[K, V]) background(ctx context.Context, r request[K, V]) {
 	s := c.shard(r.hash)
 	s.mu.Lock()
 	defer s.unlock()
-	if s.closed || s.calls[r.key] != nil {
+	now := c.now()
+	if s.closed || s.calls[r.key] != nil || c.renewed(s, r, now) {
 		return
 	}
-	if f, ok := s.failures[r.key]; ok && f.retry > c.now() {
+	if f, ok := s.failures[r.key]; ok && f.retry > now {
 		return
 	}
 	cl := c.open(ctx, s, r)
 	cl.job.keep()
+}
+
+// renewed reports whether the value that asked for a load in the background has been replaced since it was read: the load
+// of somebody else may have ended in between.
+func (c *Cache[K, V]) renewed(s *shard[K, V], r request[K, V], now int64) bool {
+	e := s.table.Load().find(r.hash, r.key)
+	if e == nil || c.dead(e, now) != 0 {
+		return false
+	}
+	if !r.live {
+		return true // it was stale
+	}
+	l := &c.opts.Loading
+	return l.EarlyRefresh == 0 && l.RefreshAfter > 0 && now < after(e.full().written.Load(), int64(l.RefreshAfter))
 }
 
 // await waits for a call or for the end of the context.

@@ -115,3 +115,22 @@ func TestEarlyRefreshBecomesLikelyNearTheDeadline(t *testing.T) {
 		src.called(t, 2)
 	})
 }
+
+// A reader may find a value stale, and come to start its load when somebody else's has just ended.
+func TestValueThatWasJustRenewedIsNotLoadedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &source{}
+		src.answer(1)
+		for _, opts := range []Loading{{StaleFor: time.Hour}, {RefreshAfter: time.Second}} {
+			src.calls.Store(0)
+			c := mustNew(t, 10, Options[int, int]{TTL: time.Minute, Load: src.load, Loading: opts})
+			fetch(t, c, 1, 1)
+			late := request[int, int]{key: 1, hash: c.hash(1), live: opts.RefreshAfter > 0}
+			c.background(t.Context(), late)
+			src.called(t, 1)
+			wait(2 * time.Minute)
+			c.background(t.Context(), late) // now it is due
+			src.called(t, 2)
+		}
+	})
+}

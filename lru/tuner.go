@@ -30,6 +30,8 @@ type tuner struct {
 	cursor uint32
 
 	weight float64 // misses that the fading figures cover
+	full   bool    // something had to leave
+	moving bool    // the window does not have its share yet
 }
 
 const (
@@ -103,7 +105,15 @@ func (t *tuner) saw(estimate int, uses uint32) {
 }
 
 // due reports whether a period of n misses is over.
-func (t *tuner) due(n int) bool { return t.misses >= max(n/4, 128) }
+//
+// After a move it waits until the window has its share, but for half as many misses as there are entries at most: a
+// stream may be over before a large window has filled.
+func (t *tuner) due(n int) bool {
+	if t.moving && t.misses >= max(n/2, 128) {
+		t.arrived()
+	}
+	return t.full && !t.moving && t.misses >= max(n/4, 128)
+}
 
 // loss estimates the uses, in the time that the figures cover, of the least popular share of main. Entries are
 // ranked by what the sketch knew before, not by the uses themselves: those that happened to have none are not those
@@ -125,7 +135,13 @@ func (t *tuner) loss(share float64) float64 {
 }
 
 func (t *tuner) move(level int) {
-	t.level, t.share = level, windowShare(level)
+	t.level, t.share, t.moving, t.misses = level, windowShare(level), true, 0
+}
+
+// arrived begins new figures, when something has to leave and the window has its share. Those of the way there are of
+// no use: what is in main has come there without proof, or is about to leave it.
+func (t *tuner) arrived() {
+	t.full, t.moving, t.misses, t.weight = true, false, 0, 0
 	t.gain, t.window = [windowLevels]int{}, 0
 	t.seen, t.uses = [sketchMax + 1]int{}, [sketchMax + 1]int{}
 }
