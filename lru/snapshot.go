@@ -136,7 +136,7 @@ func (c *Cache[K, V]) Restore(ctx context.Context, r io.Reader, e Encoding[K, V]
 	// A clock that went back must not make entries younger.
 	age := max(time.Since(saved), 0)
 	w := c.startWarming()
-	defer c.endWarming(w)
+	defer c.endWarming()
 	for f, err := range frames(r, e) {
 		if err == nil {
 			err = context.Cause(ctx)

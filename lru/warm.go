@@ -16,7 +16,7 @@ import (
 // own while the cache already serves. Stats().Len, or a counter in the sequence, shows the progress.
 func (c *Cache[K, V]) Warm(ctx context.Context, entries iter.Seq2[Entry[K, V], error]) (n int, err error) {
 	w := c.startWarming()
-	defer c.endWarming(w)
+	defer c.endWarming()
 	for e, err := range entries {
 		if err == nil {
 			err = context.Cause(ctx)
@@ -87,7 +87,7 @@ func (c *Cache[K, V]) startWarming() *warmRun {
 	return &warmRun{birth: c.birth()}
 }
 
-func (c *Cache[K, V]) endWarming(*warmRun) {
+func (c *Cache[K, V]) endWarming() {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.Lock()

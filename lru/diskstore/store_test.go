@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -382,5 +383,24 @@ func TestConcurrentUseKeepsValuesWhole(t *testing.T) {
 	s.rest()
 	if got := contents(t, s, 60); len(got) != s.Len() {
 		t.Fatalf("%d entries readable, Len %d", len(got), s.Len())
+	}
+}
+
+func TestAnEntryTakesAtMost40BytesOfMemory(t *testing.T) {
+	// Just before and just after the index grows, where it is fullest and emptiest.
+	for _, entries := range []int{110_000, 120_000, 200_000} {
+		s := open(t, t.TempDir(), Options[int, string]{})
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for key := range entries {
+			putIn(t, s, key, "v")
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		if per := float64(after.HeapAlloc-before.HeapAlloc) / float64(entries); per < 16 || per > 40 {
+			t.Errorf("%d entries take %.1f bytes each", entries, per)
+		}
+		runtime.KeepAlive(s)
 	}
 }

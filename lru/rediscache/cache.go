@@ -118,21 +118,23 @@ func defaultKey[K comparable]() func(K) string {
 
 // A Cache has two levels: one in this process and one in Redis, which other processes share. Use New.
 type Cache[K comparable, V any] struct {
-	opts   Options[K, V]
-	local  *lru.Cache[K, V]
-	server server
-	load   func(ctx context.Context, key K) (V, error)          // the source
-	many   func(ctx context.Context, keys []K) (map[K]V, error) // the source for many keys, or nil
-	names  lru.Codec[K]                                         // of the keys in messages
-	self   string                                               // sender of our messages
-	feed   feed                                                 // the subscription
-	lives  sync.Map                                             // K to time.Duration: lifetime left in Redis, from loader to TTLFunc
-	closed context.Context                                      //nolint:containedctx // done after Close
-	end    context.CancelFunc
+	opts    Options[K, V]
+	local   *lru.Cache[K, V]
+	server  server
+	scripts scripts
+	load    func(ctx context.Context, key K) (V, error)          // the source
+	many    func(ctx context.Context, keys []K) (map[K]V, error) // the source for many keys, or nil
+	names   lru.Codec[K]                                         // of the keys in messages
+	self    string                                               // sender of our messages
+	feed    feed                                                 // the subscription
+	lives   sync.Map                                             // K to time.Duration: lifetime left in Redis, from loader to TTLFunc
+	closed  context.Context                                      //nolint:containedctx // done after Close
+	end     context.CancelFunc
 }
 
 // New returns a cache that holds up to capacity entries in this process and all of them in Redis. do sends one command;
-// Do of a go-redis client (also of a cluster, a ring, or behind a sentinel) fits as it is. New does no I/O. The error
+// Do of a go-redis client (also of a cluster, a ring, or behind a sentinel) fits
+// as it is. All arguments are strings; replies may be strings or bytes. New does no I/O. The error
 // wraps ErrInvalid, or lru.ErrInvalid for the fields of Local.
 func New[K comparable, V any, R Reply](do func(ctx context.Context, args ...any) R, capacity int, opts Options[K, V],
 ) (*Cache[K, V], error) {
@@ -143,7 +145,7 @@ func New[K comparable, V any, R Reply](do func(ctx context.Context, args ...any)
 		return nil, err
 	}
 	c := &Cache[K, V]{opts: opts, load: opts.Local.Load, many: opts.Local.LoadMany, names: lru.DefaultCodec[K]()}
-	c.self = rand.Text()
+	c.self, c.scripts = rand.Text(), newScripts()
 	c.server = server{onError: c.trouble, do: func(ctx context.Context, args ...any) (any, error) {
 		return do(ctx, args...).Result()
 	}}
@@ -221,7 +223,7 @@ func (c *Cache[K, V]) change(ctx context.Context, key K, payload string) error {
 	if err != nil {
 		return fmt.Errorf("rediscache: encode key: %w", err)
 	}
-	_, err = c.server.eval(ctx, changeScript(), c.name(key), payload, c.opts.TTL.Milliseconds(), c.channel(), string(message))
+	_, err = c.server.eval(ctx, c.scripts.change, c.name(key), payload, millis(c.opts.TTL), c.channel(), string(message))
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -79,7 +80,10 @@ func (r *fakeRedis) script(sha, key string, args []any) any {
 	}
 	left := time.Until(e.expires).Milliseconds()
 	store := func(value string, ms any) {
-		n, _ := ms.(int64)
+		n, err := strconv.ParseInt(fmt.Sprint(ms), 10, 64)
+		if err != nil {
+			panic(err)
+		}
 		r.keys[key] = fakeEntry{value, time.Now().Add(time.Duration(n) * time.Millisecond)}
 	}
 	switch sha {

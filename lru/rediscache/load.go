@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	randv2 "math/rand/v2"
+	"strconv"
 	"sync"
 	"time"
 
@@ -47,7 +48,7 @@ func (c *Cache[K, V]) ask(ctx context.Context, key K) (f found[V]) {
 			c.release(context.WithoutCancel(ctx), key, token)
 		}
 	}
-	reply, err := c.server.evalOr(ctx, late, fetchScript(), c.name(key), token, c.opts.Lease.Milliseconds())
+	reply, err := c.server.evalOr(ctx, late, c.scripts.fetch, c.name(key), token, millis(c.opts.Lease))
 	if err == nil {
 		if f, err = c.parse(reply, token); err == nil {
 			return f
@@ -70,7 +71,7 @@ func (c *Cache[K, V]) parse(reply any, token string) (f found[V], err error) {
 		ms, _ := list[1].(int64)
 		return found[V]{state: busy, left: time.Duration(ms) * time.Millisecond}, nil
 	case kind == 1 && len(list) == 3:
-		payload, _ := list[1].(string)
+		payload := text(list[1])
 		ms, _ := list[2].(int64)
 		if payload == "" {
 			break
@@ -82,6 +83,20 @@ func (c *Cache[K, V]) parse(reply any, token string) (f found[V], err error) {
 		return f, nil
 	}
 	return f, fmt.Errorf("%w: %v", ErrReply, list)
+}
+
+// millis is a time as the scripts want it.
+func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// text is a string of a reply, which some clients give as bytes; "" for anything else.
+func text(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case []byte:
+		return string(v)
+	}
+	return ""
 }
 
 // loadOne is the loader of the local cache: the second level, then the source.
@@ -136,7 +151,7 @@ func (c *Cache[K, V]) fill(ctx context.Context, key K, v V, token string) {
 		c.release(context.WithoutCancel(ctx), key, token)
 		return
 	}
-	reply, err := c.server.eval(ctx, fillScript(), c.name(key), token, string(payload), c.opts.TTL.Milliseconds())
+	reply, err := c.server.eval(ctx, c.scripts.fill, c.name(key), token, string(payload), millis(c.opts.TTL))
 	if err != nil {
 		c.server.failed(ctx, err)
 		c.lives.Store(key, deafTTL) // nobody knows whether it is in Redis, where a later write would be seen
@@ -149,7 +164,7 @@ func (c *Cache[K, V]) fill(ctx context.Context, key K, v V, token string) {
 
 // release ends a lease without a value.
 func (c *Cache[K, V]) release(ctx context.Context, key K, token string) {
-	if _, err := c.server.eval(ctx, fillScript(), c.name(key), token, "", 0); err != nil {
+	if _, err := c.server.eval(ctx, c.scripts.fill, c.name(key), token, "", "0"); err != nil {
 		c.server.failed(ctx, err)
 	}
 }

@@ -12,6 +12,11 @@ const (
 	isLease = 'L' // the token of the holder follows
 )
 
+// scripts are those of a cache, named once.
+type scripts struct{ fetch, fill, change script }
+
+func newScripts() scripts { return scripts{fetchScript(), fillScript(), changeScript()} }
+
 // script is a text with its name on the server.
 type script struct {
 	text string

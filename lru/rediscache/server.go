@@ -49,17 +49,20 @@ func (s *server) note(err error) {
 }
 
 // eval runs a script on one key. An error that is the caller's own context is no failure of the server.
-func (s *server) eval(ctx context.Context, sc script, key string, args ...any) (any, error) {
+func (s *server) eval(ctx context.Context, sc script, key string, args ...string) (any, error) {
 	return s.evalOr(ctx, nil, sc, key, args...)
 }
 
 // evalOr is eval with a function that gets a reply which came too late for the caller.
-func (s *server) evalOr(ctx context.Context, late func(reply any), sc script, key string, args ...any) (any, error) {
+func (s *server) evalOr(ctx context.Context, late func(reply any), sc script, key string, args ...string) (any, error) {
 	type answer struct {
 		reply any
 		err   error
 	}
-	command := append([]any{"EVALSHA", sc.sha, 1, key}, args...)
+	command := []any{"EVALSHA", sc.sha, "1", key} // strings, which every client can send
+	for _, a := range args {
+		command = append(command, a)
+	}
 	limited, cancel := context.WithTimeoutCause(ctx, patience, ErrSlow)
 	got := make(chan answer, 1)
 	taken := make(chan bool, 1)

@@ -93,11 +93,20 @@ func (s script) name() string {
 	return hex.EncodeToString(sum[:])
 }
 
+// names names the scripts once, and not with every call.
+func names(scripts ...script) map[script]string {
+	out := make(map[script]string, len(scripts))
+	for _, s := range scripts {
+		out[s] = s.name()
+	}
+	return out
+}
+
 // eval runs a script, by name if the server knows it. NOSCRIPT says that nothing has run; no other error is followed
 // by a second attempt.
 func (s *Store) eval(ctx context.Context, text script, key string, argv ...string) (any, error) {
 	args := make([]any, 0, 4+len(argv))
-	args = append(args, "EVALSHA", text.name(), "1", key)
+	args = append(args, "EVALSHA", s.names[text], "1", key)
 	for _, a := range argv {
 		args = append(args, a)
 	}

@@ -27,6 +27,7 @@ type Options struct {
 type Store struct {
 	do     func(ctx context.Context, args ...any) (any, error)
 	prefix string
+	names  map[script]string // what EVALSHA calls each script; made by New, read only
 }
 
 // Errors of the package, beside those of package session.
@@ -56,7 +57,7 @@ func New[R Reply](do func(ctx context.Context, args ...any) R, opts Options) (*S
 	if len(opts.Prefix) > maxPrefix || strings.ContainsAny(opts.Prefix, "{}") {
 		return nil, fmt.Errorf("%w: Prefix %q, want at most %d bytes without braces", session.ErrInvalid, opts.Prefix, maxPrefix)
 	}
-	return &Store{prefix: opts.Prefix, do: func(ctx context.Context, args ...any) (any, error) {
+	return &Store{prefix: opts.Prefix, names: names(save, touch, remove, enter, list, heal), do: func(ctx context.Context, args ...any) (any, error) {
 		return do(ctx, args...).Result()
 	}}, nil
 }

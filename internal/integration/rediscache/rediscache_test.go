@@ -15,6 +15,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/sysblocks/sysblocks/internal/integration/clients"
 	"github.com/sysblocks/sysblocks/internal/integration/servers"
 	"github.com/sysblocks/sysblocks/lru"
 	"github.com/sysblocks/sysblocks/lru/rediscache"
@@ -159,6 +160,34 @@ func shares(t *testing.T, rdb redis.UniversalClient) {
 	ttl, err := rdb.PTTL(t.Context(), "lru:a").Result()
 	if err != nil || ttl <= 0 || ttl > time.Hour {
 		t.Fatalf("a key in Redis has lifetime %v, %v", ttl, err)
+	}
+}
+
+// TestOtherClientsFitWithAFewLines has two caches share a value through clients of other makes.
+func TestOtherClientsFitWithAFewLines(t *testing.T) {
+	for name, do := range clients.All(t, servers.Redis(t).Addr) {
+		t.Run(name, func(t *testing.T) {
+			o := newOrigin()
+			o.set("a\r\n", 7)
+			opts := rediscache.Options[string, int]{
+				Prefix: name + ":", Local: lru.Options[string, int]{Load: o.load, TTL: time.Minute},
+			}
+			for range 2 {
+				c, err := rediscache.New(do, 10, opts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := reads(t, c, "a\r\n"); got != 7 {
+					t.Fatalf("read %d", got)
+				}
+				if err := c.Close(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n := o.loads.Load(); n != 1 {
+				t.Fatalf("%d loads, want 1", n)
+			}
+		})
 	}
 }
 
