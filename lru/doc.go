@@ -53,9 +53,10 @@
 // without a duel stayed as large as it once was: 3 to 5 points on p3, 5 on sprite:250, 24 where bursts and loops
 // alternate. A hill climber that takes a move back when the share of uses falls gained nothing over the balance alone
 // and lost on streams with phases. Counters to 15 instead of 3 gained nothing. Ranking main by the uses of the last
-// period instead of by the sketch took chance for unpopularity and lost up to 7 points on Zipf. What the mechanism
-// costs is the time to notice a change: where one hot set replaces another (sprite, shift, bursts) a plain LRU stays up
-// to 2.7 points ahead. Distances between uses are counted in misses, which a larger window would make fewer; keys that
+// period instead of by the sketch took chance for unpopularity and lost up to 7 points on Zipf. Deciding
+// on figures from before the shard was full, or before the window had its share, lost up to 9 points on short bursts and
+// gained up to 2 on some short traces. What the mechanism costs is the time to notice a change: where one hot set
+// replaces another (shift) a plain LRU stays a point ahead. Distances between uses are counted in misses, which a larger window would make fewer; keys that
 // return once, just within its reach, are therefore not noticed.
 //
 // Expiry is found by a timing wheel per shard and one timer per cache, armed only while there is a deadline. The timer

@@ -2,7 +2,6 @@ package main
 
 import (
 	"flag"
-	"maps"
 	"testing"
 
 	"github.com/sysblocks/sysblocks/examples/internal/claim"
@@ -30,25 +29,7 @@ func TestVerdictsFollowFromTheFacts(t *testing.T) {
 		"d": {"failed": 1, "stale": 1, "lost": 1, "listed": 6, "moved": 4, "moved-elsewhere": 1, "left-behind": 1, "moved-share": 0.3, "copied-share": 0.3, "bound": 0.05},
 		"g": {"files": 0, "unreadable": 1, "different-bytes": 1, "new-chunks": 1, "wrong-answers": 1},
 	}
-	for _, c := range kvstore().Claims {
-		if !c.Holds(good[c.ID]) {
-			t.Errorf("%s does not hold for good facts", c.ID)
-		}
-		for name, bad := range spoiled[c.ID] {
-			facts := maps.Clone(good[c.ID])
-			facts[name] = bad
-			if c.Holds(facts) {
-				t.Errorf("%s holds with %s=%v", c.ID, name, bad)
-			}
-			delete(facts, name)
-			if c.Holds(facts) {
-				t.Errorf("%s holds without %s", c.ID, name)
-			}
-		}
-		if c.Breaks(good[c.ID]) {
-			t.Errorf("the control of %s breaks on good facts", c.ID)
-		}
-	}
+	claimtest.Facts(t, kvstore, good, spoiled)
 }
 
 func TestFlagsAreChecked(t *testing.T) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"flag"
-	"maps"
 	"testing"
 
 	"github.com/sysblocks/sysblocks/examples/internal/claim"
@@ -44,25 +43,7 @@ func TestVerdictsFollowFromTheFacts(t *testing.T) {
 		"f": {"exchanges": 23, "wrong": 1},
 		"g": {"seen": 0, "came": 0, "went": 0, "duplicates": 1, "missed": 1},
 	}
-	for _, c := range tinyurl().Claims {
-		if !c.Holds(good[c.ID]) {
-			t.Errorf("%s does not hold for good facts", c.ID)
-		}
-		for name, bad := range spoiled[c.ID] {
-			facts := maps.Clone(good[c.ID])
-			facts[name] = bad
-			if c.Holds(facts) {
-				t.Errorf("%s holds with %s=%v", c.ID, name, bad)
-			}
-			delete(facts, name)
-			if c.Holds(facts) && name != "coalesced" { // nothing was shared, then
-				t.Errorf("%s holds without %s", c.ID, name)
-			}
-		}
-		if c.Breaks(good[c.ID]) {
-			t.Errorf("the control of %s breaks on good facts", c.ID)
-		}
-	}
+	claimtest.Facts(t, tinyurl, good, spoiled, "coalesced") // which may be missing: nothing was shared, then
 }
 
 func TestWrongUseEndsBeforeAnythingIsPrinted(t *testing.T) {

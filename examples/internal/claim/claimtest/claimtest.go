@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -86,5 +88,30 @@ func red(t *testing.T, e claim.Example, id string) {
 	verdicts, code := Demo(t, e, "-only", id)
 	if len(verdicts) != 2 || code != 1 || verdicts[0].Pass || verdicts[0].Error != "" || verdicts[0].Control.Error != "" {
 		t.Errorf("exit code %d, verdicts %+v", code, verdicts)
+	}
+}
+
+// Facts checks that verdicts follow from the printed facts: each claim holds for its good ones, and no longer when one of
+// them is spoiled or, but for the optional ones, missing; and its control does not break on them.
+func Facts(t *testing.T, example func() claim.Example, good, spoiled map[string]claim.Facts, optional ...string) {
+	t.Helper()
+	for _, c := range example().Claims {
+		if !c.Holds(good[c.ID]) {
+			t.Errorf("%s does not hold for good facts", c.ID)
+		}
+		for name, bad := range spoiled[c.ID] {
+			facts := maps.Clone(good[c.ID])
+			facts[name] = bad
+			if c.Holds(facts) {
+				t.Errorf("%s holds with %s=%v", c.ID, name, bad)
+			}
+			delete(facts, name)
+			if c.Holds(facts) && !slices.Contains(optional, name) {
+				t.Errorf("%s holds without %s", c.ID, name)
+			}
+		}
+		if c.Breaks(good[c.ID]) {
+			t.Errorf("the control of %s breaks on good facts", c.ID)
+		}
 	}
 }
