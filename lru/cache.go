@@ -1,7 +1,6 @@
 package lru
 
 import (
-	"hash/maphash"
 	"math/bits"
 	"runtime"
 	"sync/atomic"
@@ -12,17 +11,20 @@ import (
 // A Cache maps keys to values and forgets entries when it is full, when their time is over or when it is told to.
 // All methods may be called by any number of goroutines. Use New.
 type Cache[K comparable, V any] struct {
-	opts    Options[K, V]
-	seed    maphash.Seed
+	// What a hit reads, and nobody writes.
+	hasher  hasher[K]
 	shards  []shard[K, V]
 	mask    uint64
+	hits    []stripe
 	kind    valueKind
 	full    bool   // entries are fullEntry
 	ordered bool   // LRU and LFU: a hit takes the lock
-	hot     uint32 // uses that a hit counts in the entry: 3, 1 for SIEVE, 0 for FIFO
+	plain   bool   // a write to a present key changes its value and nothing else
 	bounded bool   // the capacity was not Unbounded when the cache was made
+	hot     uint32 // uses that a hit counts in the entry: 3, 1 for SIEVE, 0 for FIFO
 	epoch   time.Time
 	tags    *tags // nil without Options.Tags
+	opts    Options[K, V]
 
 	capacity atomic.Int64  // stored by Resize, read by writers
 	used     atomic.Int64  // weight of all entries; added to by writers under the lock of a shard
@@ -31,7 +33,6 @@ type Cache[K comparable, V any] struct {
 	timer    timer
 	loading  loading[K, V]
 	overflow overflow[K, V]
-	hits     []stripe
 	age      ageMeter
 }
 
@@ -58,7 +59,7 @@ func New[K comparable, V any](capacity int, opts Options[K, V]) (*Cache[K, V], e
 	}
 	c := &Cache[K, V]{
 		opts:    opts,
-		seed:    maphash.MakeSeed(),
+		hasher:  newHasher[K](),
 		kind:    kindOf[V](),
 		full:    opts.Weight != nil || opts.Tags != nil || opts.TTI > 0 || opts.Loading.RefreshAfter > 0,
 		ordered: opts.Policy == LRU || opts.Policy == LFU,
@@ -72,6 +73,8 @@ func New[K comparable, V any](capacity int, opts Options[K, V]) (*Cache[K, V], e
 		c.hot = 1
 	case LRU, LFU, FIFO: // no counter
 	}
+	c.plain = c.kind != valueFixed && !c.full && opts.TTL == 0 && opts.TTLFunc == nil &&
+		opts.OnRemove == nil && opts.Overflow == nil
 	if opts.Tags != nil {
 		c.tags = &tags{known: map[string]*tag{}, unknown: map[string]uint64{}}
 	}
@@ -98,7 +101,7 @@ func New[K comparable, V any](capacity int, opts Options[K, V]) (*Cache[K, V], e
 // now is the time since New in nanoseconds, from the monotonic clock.
 func (c *Cache[K, V]) now() int64 { return int64(time.Since(c.epoch)) }
 
-func (c *Cache[K, V]) hash(key K) uint64 { return maphash.Comparable(c.seed, key) }
+func (c *Cache[K, V]) hash(key K) uint64 { return c.hasher.hash(key) }
 
 // place is the hash of e under which the table keeps it. A key that differs from itself (NaN) hashes to something
 // else each time and can never be found by its key; the address of its entry stands in.

@@ -9,7 +9,8 @@ import (
 //
 // Order of locks: one shard at a time; inside it tags.mu, timer.mu or a job's mu. No user function runs under any.
 type shard[K comparable, V any] struct {
-	// One cache line that readers share and writers seldom touch.
+	// What every operation reads and few write. Each group is seven words and one that matters less: whether or not the
+	// allocator puts a header before the first shard, no two groups share a cache line.
 	table    atomic.Pointer[table[K, V]] // stored under mu, read by everybody
 	cache    *Cache[K, V]
 	policy   policy[K, V]
@@ -18,30 +19,32 @@ type shard[K comparable, V any] struct {
 	failures map[K]failure     // errors that are remembered
 	wheel    *wheel[K, V]
 
-	// What every write changes, packed: the last writer was likely another core.
-	mu       sync.Mutex
+	// What every write changes: the last writer was likely another core.
+	mu     sync.Mutex
+	writes uint64                  // writes and removals so far
+	left   [Invalidated + 1]uint64 // departures by cause; the first is not used
+
+	// What an insertion changes as well.
 	load     int64         // weight of the entries
-	writes   uint64        // writes and removals so far
 	inserted uint64        // entries so far
 	misses   atomic.Uint64 // added to by readers, read by Stats
 	len      atomic.Int64  // of the table; published when a writer gives mu back, read by Len
 	weight   atomic.Int64  // load; published likewise, read by writers that look for a victim elsewhere
-	closed   bool
-	telling  bool                    // a goroutine delivers events
-	left     [Invalidated + 1]uint64 // departures by cause
 	rejected uint64
-	events   []event[K, V] // departures that the listener has not heard of
-	probes   [4]probe[K, V]
-	pinned   list // entries of weight 0, in nodes of pins
-	pins     slab[K, V]
+	_        [2]uint64
 
+	// What is rare.
+	closed  bool
+	telling bool               // a goroutine delivers events
+	warming *warming           // nil unless Warm or Restore runs
+	events  []event[K, V]      // departures that the listener has not heard of
 	spills  []*spill[K, V]     // of the present operation
 	pending map[K]*spill[K, V] // the last one per key that is not done
-	warming *warming           // nil unless Warm or Restore runs
-
-	tiering sync.Mutex // orders what the tier does for the keys of this shard; never taken under mu
-
-	_ [64]byte // the next shard begins on another cache line
+	tiering sync.Mutex         // orders what the tier does for the keys of this shard; never taken under mu
+	probes  [4]probe[K, V]
+	pinned  list // entries of weight 0, in nodes of pins
+	pins    slab[K, V]
+	_       [64]byte // the next shard begins on another cache line
 }
 
 func (s *shard[K, V]) init(c *Cache[K, V], capacity int) {

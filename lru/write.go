@@ -25,7 +25,11 @@ const optionsTTL = time.Duration(-1 << 63)
 
 // draft calls the user's functions, outside all locks. The caller either stores the draft or releases its tags.
 func (c *Cache[K, V]) draft(key K, value V, ttl time.Duration, birth uint64) draft[K, V] {
-	d := draft[K, V]{key: key, hash: c.hash(key), value: value, weight: 1, hard: never, birth: birth}
+	return c.hashedDraft(c.hash(key), key, value, ttl, birth)
+}
+
+func (c *Cache[K, V]) hashedDraft(h uint64, key K, value V, ttl time.Duration, birth uint64) draft[K, V] {
+	d := draft[K, V]{key: key, hash: h, value: value, weight: 1, hard: never, birth: birth}
 	if c.opts.Weight != nil {
 		d.weight = c.opts.Weight(key, value)
 		d.refused = d.weight < 0 || int64(d.weight) > c.capacity.Load()
@@ -108,16 +112,37 @@ func (c *Cache[K, V]) SetTTL(key K, value V, ttl time.Duration) (evicted bool) {
 }
 
 func (c *Cache[K, V]) set(key K, value V, ttl time.Duration) bool {
-	d := c.draft(key, value, ttl, c.birth())
-	s := c.shard(d.hash)
+	h := c.hash(key)
+	s := c.shard(h)
+	e := s.table.Load().find(h, key)
+	if e != nil && c.plain && ttl == optionsTTL && s.update(e, value) {
+		return false
+	}
+	d := c.hashedDraft(h, key, value, ttl, c.birth())
 	// A new key needs an entry and the cache lines of its bucket: better to wait for them without the lock.
-	if s.table.Load().find(d.hash, key) == nil && !d.refused && !d.lapsed {
+	if e == nil && !d.refused && !d.lapsed {
 		d.fresh = c.newEntry(&d)
 	}
 	s.mu.Lock()
 	e, evicted := c.store(s, &d)
 	s.unlock()
 	return c.relieve(s, e) > 0 || evicted
+}
+
+// update is store and overwrite for a plain cache and an entry that was found without the lock. It reports false, and
+// has done nothing, if there is more to do than to change the value.
+func (s *shard[K, V]) update(e *entry[K, V], value V) bool {
+	s.mu.Lock()
+	if e.ref.Load()&(refGone|refTimed) != 0 || len(s.calls)+len(s.failures) > 0 || s.warming != nil || s.closed {
+		s.mu.Unlock()
+		return false
+	}
+	s.writes++
+	s.left[Replaced]++
+	s.use(e)
+	e.swap(s.cache.kind, value)
+	s.mu.Unlock()
+	return true
 }
 
 // alive finds the live entry of a hash and key under the lock of the shard; a dead one is dropped, so that
