@@ -10,7 +10,7 @@ package lru
 // replaces the victim of main if the sketch has counted it more often. How much of the shard the window may take is
 // decided by the tuner from what the hands see.
 type adaptive[K comparable, V any] struct {
-	slab[K, V]
+	chain[K, V]
 	cache  *Cache[K, V]
 	window queue
 	main   queue // on probation
@@ -20,13 +20,9 @@ type adaptive[K comparable, V any] struct {
 	fair   int    // weight that the shard may have when the cache is full
 	random uint64 // state of the generator for random admissions
 
-	earned, wasted int // of late: entries admitted by a lead of one that were used again, that left unused
-}
+	fetched uint64 // keeps the compiler from leaving out what fetch reads
 
-// queue is a list and the weight of its entries.
-type queue struct {
-	list
-	weight int
+	earned, wasted int // of late: entries admitted by a lead of one that were used again, that left unused
 }
 
 // maxSteps bounds how many entries one search for a victim looks at.
@@ -54,10 +50,30 @@ func (p *adaptive[K, V]) insert(e *entry[K, V], h uint64) {
 	w := p.cache.weightOf(e)
 	e.setBits(refMain|refMark, 0)
 	if p.cache.bounded {
-		p.observe(h)
+		p.observe(h >> 32)
 	}
-	p.pushBack(&p.window.list, p.alloc(e))
+	p.pushBack(&p.window, p.take(e, uint32(h>>32), &p.window, &p.main, &p.safe))
 	p.window.weight += w
+}
+
+// hash is what sketch and tuner know an entry by: the high half of the hash of its key.
+func (p *adaptive[K, V]) hash(e *entry[K, V]) uint64 { return uint64(p.nodes[e.pos].hash) }
+
+// fetch reads one word of each cache line that the insertion of h and the eviction for it are likely to need, all of them
+// before any is used: so the processor waits for the slowest of them, not for one after the other.
+func (p *adaptive[K, V]) fetch(h uint64, t *table[K, V]) {
+	x := p.sketch.peek(h >> 32)
+	for _, i := range [...]uint32{p.window.front, p.main.front} {
+		if i == 0 {
+			continue
+		}
+		n := &p.nodes[i]
+		x += uint64(n.e.ref.Load()) + t.peek(uint64(n.hash)<<32) + p.sketch.peek(uint64(n.hash))
+		if n.next != 0 {
+			x += uint64(p.nodes[n.next].hash)
+		}
+	}
+	p.fetched = x
 }
 
 // observe lets the sketch and the tuner know of a miss.
@@ -82,6 +98,16 @@ const scanBatch = 16
 
 // scan moves the cursor over scanBatch nodes and takes the uses of the entries of main.
 func (p *adaptive[K, V]) scan() {
+	x, at := uint64(0), int(p.tuner.cursor)
+	for range min(scanBatch, len(p.nodes)) { // as fetch
+		if at++; at >= len(p.nodes) {
+			at = 0
+		}
+		if n := &p.nodes[at]; n.e != nil {
+			x += uint64(n.e.ref.Load()) + p.sketch.peek(uint64(n.hash))
+		}
+	}
+	p.fetched = x
 	for range min(scanBatch, len(p.nodes)) {
 		if p.tuner.cursor++; int(p.tuner.cursor) >= len(p.nodes) {
 			p.tuner.cursor = 0
@@ -92,7 +118,7 @@ func (p *adaptive[K, V]) scan() {
 			continue
 		}
 		uses := e.takeCount()
-		h := p.cache.hash(e.key)
+		h := p.hash(e)
 		p.tuner.saw(p.sketch.estimate(h), uses)
 		if uses > 0 {
 			p.sketch.add(h, uses)
@@ -105,7 +131,7 @@ func (p *adaptive[K, V]) scan() {
 func (p *adaptive[K, V]) used(e *entry[K, V]) bool {
 	n := e.takeCount()
 	if n > 0 {
-		h := p.cache.hash(e.key)
+		h := p.hash(e)
 		if e.ref.Load()&refMain != 0 {
 			p.tuner.uses[p.sketch.estimate(h)] += int(n) // the cursor will not find them
 		} else {
@@ -152,12 +178,12 @@ func (p *adaptive[K, V]) windowTarget() int {
 	return max(1, int(float64(p.fair)*p.tuner.share))
 }
 
+// promote moves the front of the window, e, to main.
 func (p *adaptive[K, V]) promote(e *entry[K, V]) {
 	w := p.cache.weightOf(e)
-	p.unlink(&p.window.list, e.pos)
 	p.window.weight -= w
 	e.setBits(refMain|refMark|refFresh, refMain|refFresh)
-	p.pushBack(&p.main.list, e.pos)
+	p.pushBack(&p.main, p.pop(&p.window))
 	p.main.weight += w
 }
 
@@ -168,7 +194,7 @@ func (p *adaptive[K, V]) lost(v *entry[K, V]) {
 		p.wasted++
 	}
 	if ref&refFresh != 0 {
-		p.tuner.refused(p.cache.hash(v.key), p.window.n+p.main.n)
+		p.tuner.refused(p.hash(v), p.window.n+p.main.n)
 	}
 }
 
@@ -182,9 +208,8 @@ func (p *adaptive[K, V]) use(e *entry[K, V]) { e.count(e.ref.Load(), p.cache.hot
 
 func (p *adaptive[K, V]) remove(e *entry[K, V]) {
 	q := p.queueOf(e)
-	p.unlink(&q.list, e.pos)
 	q.weight -= p.cache.weightOf(e)
-	p.release(e.pos)
+	p.cut(q, e.pos)
 }
 
 func (p *adaptive[K, V]) reweigh(e *entry[K, V], delta int) { p.queueOf(e).weight += delta }
@@ -204,12 +229,12 @@ func (p *adaptive[K, V]) victim(keep *entry[K, V]) *entry[K, V] {
 			if p.window.n == 1 {
 				break
 			}
-			p.moveToBack(&p.window.list, e.pos)
+			p.rotate(&p.window)
 			continue
 		}
-		h := p.cache.hash(e.key)
+		h := p.hash(e)
 		if p.used(e) && steps < maxSteps {
-			p.moveToBack(&p.window.list, e.pos)
+			p.rotate(&p.window)
 			continue
 		}
 		v := p.mainVictim(keep)
@@ -245,7 +270,7 @@ func (p *adaptive[K, V]) victim(keep *entry[K, V]) *entry[K, V] {
 // not quite new gets in at random now and then: whoever knows the keys cannot keep everybody else out by making a
 // victim look hot.
 func (p *adaptive[K, V]) admit(h uint64, v *entry[K, V]) (win, narrow bool) {
-	a, b := p.sketch.estimate(h), p.sketch.estimate(p.cache.hash(v.key))
+	a, b := p.sketch.estimate(h), p.sketch.estimate(p.hash(v))
 	switch {
 	case a > b+1 || b == 0:
 		return true, false
@@ -272,13 +297,12 @@ func (p *adaptive[K, V]) chance(n uint64) bool {
 	return p.random>>32%n == 0
 }
 
-// shift moves an entry between queues.
+// shift moves e, the front of a queue, to another one.
 func (p *adaptive[K, V]) shift(e *entry[K, V], from, to *queue, ref uint32) {
 	w := p.cache.weightOf(e)
-	p.unlink(&from.list, e.pos)
 	from.weight -= w
 	e.setBits(refMain|refMark, ref)
-	p.pushBack(&to.list, e.pos)
+	p.pushBack(to, p.pop(from))
 	to.weight += w
 }
 
@@ -311,7 +335,7 @@ func (p *adaptive[K, V]) demote() bool {
 	for i := 0; ; i++ {
 		e := p.nodes[p.safe.front].e
 		if p.used(e) && i < maxSteps {
-			p.moveToBack(&p.safe.list, e.pos)
+			p.rotate(&p.safe)
 			continue
 		}
 		p.shift(e, &p.safe, &p.main, refMain)
@@ -322,7 +346,7 @@ func (p *adaptive[K, V]) demote() bool {
 func (p *adaptive[K, V]) order(f func(*entry[K, V]) bool) {
 	// Window entries come first: they must prove themselves. Entries with uses come after those without.
 	for _, used := range []bool{false, true} {
-		for _, l := range []*list{&p.window.list, &p.main.list, &p.safe.list} {
+		for _, l := range []*queue{&p.window, &p.main, &p.safe} {
 			if !p.each(l, func(e *entry[K, V]) bool {
 				return (e.ref.Load()&refCounter != 0) != used || f(e)
 			}) {

@@ -28,7 +28,7 @@ func check[K comparable, V any](tb testing.TB, c *Cache[K, V]) {
 			if !inOrder[e] {
 				tb.Errorf("entry %v is in the table but not in the order", e.key)
 			}
-			if b, _ := tab.locate(c.place(e), e); b == nil {
+			if i, _ := tab.locate(c.place(e), e); i < 0 {
 				tb.Errorf("entry %v is not where its hash says", e.key)
 			}
 			if e.ref.Load()&refGone != 0 {
@@ -67,9 +67,19 @@ func check[K comparable, V any](tb testing.TB, c *Cache[K, V]) {
 
 func checkAdaptive[K comparable, V any](tb testing.TB, c *Cache[K, V], p *adaptive[K, V]) {
 	tb.Helper()
+	taken := 1 // index 0 is not used
+	for i := p.free; i != 0; i = p.nodes[i].next {
+		taken++
+	}
 	for _, q := range []*queue{&p.window, &p.main, &p.safe} {
 		n, weight := 0, 0
-		p.each(&q.list, func(e *entry[K, V]) bool {
+		for i := q.front; i != 0; i = p.nodes[i].next {
+			taken++
+			if (p.nodes[i].next == 0) != (i == q.back) {
+				tb.Errorf("a queue ends at %d, not at its back %d", i, q.back)
+			}
+		}
+		p.each(q, func(e *entry[K, V]) bool {
 			n++
 			weight += c.weightOf(e)
 			if p.queueOf(e) != q {
@@ -77,9 +87,15 @@ func checkAdaptive[K comparable, V any](tb testing.TB, c *Cache[K, V], p *adapti
 			}
 			return true
 		})
+		if q.n > 0 && p.nodes[q.front].e == nil {
+			tb.Errorf("a queue of %d begins with a hole", q.n)
+		}
 		if n != q.n || weight != q.weight {
 			tb.Errorf("queue of %d entries with weight %d counts %d and %d", n, weight, q.n, q.weight)
 		}
+	}
+	if n := max(len(p.nodes), 1); taken != n {
+		tb.Errorf("%d places, %d in queues or free", n, taken)
 	}
 }
 

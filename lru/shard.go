@@ -97,18 +97,25 @@ func (s *shard[K, V]) use(e *entry[K, V]) {
 
 // add puts a new entry in. The key is absent and there is room.
 func (s *shard[K, V]) add(h uint64, e *entry[K, V], now int64) {
+	h = s.cache.keyed(h, e)
 	s.insert(h, e, now, func() { s.enlist(e, h) })
+}
+
+// place is where the table keeps e, which stands in the order: the high half of Cache.place.
+func (s *shard[K, V]) place(e *entry[K, V]) uint64 {
+	if s.adaptive != nil && e.ref.Load()&refPinned == 0 {
+		return s.adaptive.hash(e) << 32
+	}
+	return s.cache.place(e)
 }
 
 // insert is add with the place in the order as its own step.
 func (s *shard[K, V]) insert(h uint64, e *entry[K, V], now int64, enlist func()) {
-	t := s.table.Load()
-	if t.count >= t.limit {
-		t = t.grown(s.expect(), s.cache.place)
+	enlist()
+	for t := s.table.Load(); t.count >= t.limit || !t.insert(h, e); {
+		t = t.grown(s.expect(), s.place)
 		s.table.Store(t)
 	}
-	enlist()
-	t.insert(s.cache.keyed(h, e), e)
 	s.load += int64(s.cache.weightOf(e))
 	s.inserted++
 	s.probe(e, now)
@@ -159,7 +166,7 @@ func (c *Cache[K, V]) reclaimAt(e *entry[K, V]) int64 {
 // drop takes e out of everything and notes the event. The caller subtracts the weight from the budget.
 func (s *shard[K, V]) drop(e *entry[K, V], cause Cause) {
 	c := s.cache
-	s.table.Load().remove(c.place(e), e)
+	s.table.Load().remove(s.place(e), e)
 	s.delist(e)
 	s.load -= int64(c.weightOf(e))
 	s.depart(e, e.load(c.kind), cause)
@@ -179,8 +186,7 @@ func (s *shard[K, V]) retire(e *entry[K, V]) {
 
 // swap gives the place of old to e, which has the same key, and files it.
 func (s *shard[K, V]) swap(old, e *entry[K, V]) {
-	c := s.cache
-	s.table.Load().replace(c.place(old), old, e)
+	s.table.Load().replace(s.place(old), old, e)
 	if old.ref.Load()&refPinned != 0 {
 		e.pos = old.pos
 		s.pins.nodes[e.pos].e = e

@@ -52,6 +52,15 @@ func (s *sketch) at(h uint64, k int) (word, shift int) {
 	return block + 2*k + int(b&1), int(b>>1&15) * 4
 }
 
+// peek reads a word of the block of a hash; see adaptive.fetch.
+func (s *sketch) peek(h uint64) uint64 {
+	if len(s.words) == 0 {
+		return 0
+	}
+	w, _ := s.at(h, 0)
+	return s.words[w]
+}
+
 func (s *sketch) estimate(h uint64) int {
 	low := sketchMax
 	for k := range 4 {

@@ -9,12 +9,14 @@ const (
 	bucketSlots = 7
 	// overflowUnit is one in the eighth control byte, which counts the entries that passed a full bucket.
 	overflowUnit = 1 << 56
-	overflowMax  = 255 // sticks until the table is rebuilt
-	lowBits      = 0x0001010101010101
-	highBits     = 0x0080808080808080
+	// maxAway is the most buckets that an entry may be from home; a mask as well.
+	maxAway     = 3
+	overflowMax = 200
+	lowBits     = 0x0001010101010101
+	highBits    = 0x0080808080808080
 )
 
-// bucket is one cache line: seven tags and one counter in ctrl, seven pointers.
+// bucket is one cache line: seven tags and one counter in ctrl, seven pointers. A tag of zero is a free slot.
 //
 // A writer, under the lock of the shard, stores a slot before its tag appears in ctrl and removes the tag before it
 // clears the slot. A reader loads ctrl, then the slots whose tag matches, and compares the key: whatever it sees in
@@ -24,128 +26,263 @@ type bucket[K comparable, V any] struct {
 	slots [bucketSlots]atomic.Pointer[entry[K, V]]
 }
 
-// table is an open-addressed hash table that is read without locks. It never moves an entry; growth fills a new
-// table, which one atomic store publishes. A reader in the old table sees the state at the time of the change, which
-// lies inside its call.
+// table is an open-addressed hash table that is read without locks. An entry that finds its home bucket full goes to
+// the next one with room, and comes closer when something before it leaves: without that a table in which entries come
+// and go is soon one long run, and a search that fails looks at dozens of buckets.
+//
+// Growth fills a new table, which one atomic store publishes. A reader in the old table sees the state at the time of
+// the change, which lies inside its call.
 type table[K comparable, V any] struct {
-	buckets []bucket[K, V]
-	count   int // under the lock of the shard
-	limit   int // entries before the table grows
+	buckets []bucket[K, V] // read by everybody, never written
+
+	_ [64]byte // what follows changes with every write
+
+	count int           // under the lock of the shard
+	limit int           // entries before the table grows; likewise
+	moves atomic.Uint64 // entries that came closer; stored under the lock, read by readers that found nothing
 }
 
+// newTable makes a table of so many buckets, rounded up to a multiple of four, as tags need it; or of one.
 func newTable[K comparable, V any](buckets int) *table[K, V] {
+	if buckets > 1 {
+		buckets = (buckets + maxAway) &^ maxAway
+	}
 	return &table[K, V]{
 		buckets: make([]bucket[K, V], buckets),
 		limit:   buckets * (bucketSlots - 1),
 	}
 }
 
-// home is the bucket in which the search for a hash begins: the high part of hash × buckets, so that any number of
-// buckets will do.
+// home is the bucket in which the search for a hash begins: the high half of the hash, as a fraction, times the number
+// of buckets. The table looks at nothing but this half, which is what the queues keep.
 func (t *table[K, V]) home(h uint64) int {
-	hi, _ := bits.Mul64(h, uint64(len(t.buckets)))
-	return int(hi)
+	return int(h >> 32 * uint64(len(t.buckets)) >> 32)
 }
 
-// tagOf takes seven bits that neither the shard nor, for tables below 2^32 buckets, the bucket is made of. The
-// eighth bit says that the slot is taken.
-func tagOf(h uint64) uint64 { return h>>20&0x7f | 0x80 }
+// tagOf takes six bits that neither the shard nor, for tables below 2^26 buckets, the bucket is made of, and the lowest
+// two of the number of the home bucket: so a tag tells by itself how far its entry is from home, up to maxAway buckets.
+// It is never zero.
+func tagOf(h uint64, home int) uint64 {
+	tag := h>>30&0xfc | uint64(home&maxAway)
+	if tag == 0 {
+		return 4
+	}
+	return tag
+}
 
-// matches returns a bit per slot whose tag may be tag. False positives are possible, false negatives are not.
+// matches returns a bit per slot whose tag may be tag. False positives are possible above the lowest bit, false
+// negatives are not.
 func matches(ctrl, tag uint64) uint64 {
 	x := ctrl ^ tag*lowBits
 	return (x - lowBits) & ^x & highBits
 }
 
-func (t *table[K, V]) find(h uint64, key K) *entry[K, V] {
-	i, tag := t.home(h), tagOf(h)
-	for range t.buckets {
-		b := &t.buckets[i]
-		ctrl := b.ctrl.Load()
-		for m := matches(ctrl, tag); m != 0; m &= m - 1 {
-			if e := b.slots[bits.TrailingZeros64(m)>>3].Load(); e != nil && e.key == key {
-				return e
-			}
-		}
-		if ctrl < overflowUnit {
-			return nil
-		}
-		if i++; i == len(t.buckets) {
-			i = 0
-		}
+// next is the bucket after i.
+func (t *table[K, V]) next(i int) int {
+	if i++; i == len(t.buckets) {
+		return 0
 	}
-	return nil
+	return i
 }
 
-// insert adds an entry whose key is absent. The caller has made sure that count < limit.
-func (t *table[K, V]) insert(h uint64, e *entry[K, V]) {
-	t.count++
-	for i := t.home(h); ; {
-		b := &t.buckets[i]
-		ctrl := b.ctrl.Load()
-		if free := ^ctrl & highBits; free != 0 {
-			j := bits.TrailingZeros64(free) >> 3
-			b.slots[j].Store(e)
-			b.ctrl.Store(ctrl | tagOf(h)<<(8*j))
-			return
-		}
-		if ctrl>>56 < overflowMax {
-			b.ctrl.Store(ctrl + overflowUnit)
-		}
-		if i++; i == len(t.buckets) {
-			i = 0
+// find returns the entry of a key, nil if there is none.
+func (t *table[K, V]) find(h uint64, key K) *entry[K, V] {
+	i := t.home(h)
+	b, tag := &t.buckets[i], tagOf(h, i)
+	ctrl := b.ctrl.Load()
+	for m := matches(ctrl, tag); m != 0; m &= m - 1 {
+		if e := b.slots[bits.TrailingZeros64(m)>>3].Load(); e != nil && e.key == key {
+			return e
 		}
 	}
+	if ctrl < overflowUnit {
+		return nil
+	}
+	return t.findFar(h, key)
+}
+
+// findFar is find where entries have passed the home bucket. A reader could miss an entry that moves from a bucket
+// that it has yet to see into one that it has seen: then it looks again.
+func (t *table[K, V]) findFar(h uint64, key K) *entry[K, V] {
+	for {
+		moves := t.moves.Load()
+		i := t.home(h)
+		tag := tagOf(h, i)
+		for range t.buckets {
+			b := &t.buckets[i]
+			ctrl := b.ctrl.Load()
+			for m := matches(ctrl, tag); m != 0; m &= m - 1 {
+				if e := b.slots[bits.TrailingZeros64(m)>>3].Load(); e != nil && e.key == key {
+					return e
+				}
+			}
+			if ctrl < overflowUnit {
+				break
+			}
+			i = t.next(i)
+		}
+		if t.moves.Load() == moves {
+			return nil
+		}
+	}
+}
+
+// peek reads a word of the bucket of a hash; see adaptive.fetch.
+func (t *table[K, V]) peek(h uint64) uint64 { return t.buckets[t.home(h)].ctrl.Load() }
+
+// insert adds an entry whose key is absent. The caller has made sure that count < limit. It goes to its home bucket or
+// one of the maxAway behind it; if need be, others make room there by going farther from theirs. Where even that is not
+// enough it stands farther away, and tags no longer tell how far: nothing depends on that but how soon it comes closer.
+// It reports false if a bucket has been passed so often that it cannot count once more.
+func (t *table[K, V]) insert(h uint64, e *entry[K, V]) bool {
+	home := t.home(h)
+	at, free := home, uint64(0)
+	for ; ; at = t.next(at) {
+		ctrl := t.buckets[at].ctrl.Load()
+		if free = matches(ctrl, 0); free != 0 {
+			break
+		}
+		if ctrl>>56 == overflowMax {
+			return false
+		}
+	}
+	j := bits.TrailingZeros64(free) >> 3
+	for t.distance(home, at) > maxAway {
+		from, k := t.follower(at)
+		if k < 0 {
+			break
+		}
+		t.retreat(from, k, at, j)
+		at, j = from, k
+	}
+	b := &t.buckets[at]
+	b.slots[j].Store(e)
+	b.ctrl.Store(b.ctrl.Load() | tagOf(h, home)<<(8*j))
+	t.pass(home, at, 1)
+	t.count++
+	return true
+}
+
+// pass counts n entries more that have passed the buckets from one to the one before another.
+func (t *table[K, V]) pass(from, to, n int) {
+	for i := from; i != to; i = t.next(i) {
+		t.buckets[i].ctrl.Add(uint64(n) << 56)
+	}
+}
+
+// distance is how many buckets to is behind from.
+func (t *table[K, V]) distance(from, to int) int {
+	if to < from {
+		to += len(t.buckets)
+	}
+	return to - from
+}
+
+// follower finds an entry before bucket i that may move there, at most maxAway from its home.
+func (t *table[K, V]) follower(i int) (from, k int) {
+	for gap := maxAway; gap > 0; gap-- {
+		if from = i - gap; from < 0 {
+			from += len(t.buckets)
+		}
+		ctrl := t.buckets[from].ctrl.Load()
+		for k := range bucketSlots {
+			if tag := int(ctrl >> (8 * k) & 0xff); tag != 0 && (from-tag)&maxAway+gap <= maxAway {
+				return from, k
+			}
+		}
+	}
+	return 0, -1
 }
 
 // replace puts e in the slot of old.
 func (t *table[K, V]) replace(h uint64, old, e *entry[K, V]) {
-	if b, j := t.locate(h, old); b != nil {
-		b.slots[j].Store(e)
+	if i, j := t.locate(h, old); i >= 0 {
+		t.buckets[i].slots[j].Store(e)
 	}
 }
 
-func (t *table[K, V]) locate(h uint64, e *entry[K, V]) (*bucket[K, V], int) {
-	i, tag := t.home(h), tagOf(h)
+// locate returns bucket and slot of an entry, -1 if it is not there.
+func (t *table[K, V]) locate(h uint64, e *entry[K, V]) (i, j int) {
+	i = t.home(h)
+	tag := tagOf(h, i)
 	for range t.buckets {
 		b := &t.buckets[i]
 		ctrl := b.ctrl.Load()
 		for m := matches(ctrl, tag); m != 0; m &= m - 1 {
 			if j := bits.TrailingZeros64(m) >> 3; b.slots[j].Load() == e {
-				return b, j
+				return i, j
 			}
 		}
 		if ctrl < overflowUnit {
 			break
 		}
-		if i++; i == len(t.buckets) {
-			i = 0
-		}
+		i = t.next(i)
 	}
-	return nil, 0
+	return -1, 0
 }
 
-// remove takes e out and gives back the marks that its insertion left in full buckets.
+// remove takes e out and fills the slot from the buckets behind it.
 func (t *table[K, V]) remove(h uint64, e *entry[K, V]) {
 	at, j := t.locate(h, e)
-	if at == nil {
+	if at < 0 {
 		return
 	}
 	t.count--
-	at.ctrl.Store(at.ctrl.Load() &^ (0xff << (8 * j)))
-	at.slots[j].Store(nil)
-	for i := t.home(h); ; {
-		b := &t.buckets[i]
-		if b == at {
-			return
+	t.pass(t.home(h), at, -1)
+	for {
+		from, k := t.passer(at)
+		if k < 0 {
+			break
 		}
-		if ctrl := b.ctrl.Load(); ctrl>>56 < overflowMax {
-			b.ctrl.Store(ctrl - overflowUnit)
-		}
-		if i++; i == len(t.buckets) {
-			i = 0
+		t.advance(from, k, at, j)
+		at, j = from, k
+	}
+	b := &t.buckets[at]
+	b.ctrl.Store(b.ctrl.Load() &^ (0xff << (8 * j)))
+	b.slots[j].Store(nil)
+}
+
+// passer finds an entry that has passed bucket i, as its tag says.
+func (t *table[K, V]) passer(i int) (from, k int) {
+	if t.buckets[i].ctrl.Load() < overflowUnit {
+		return 0, -1
+	}
+	from = i
+	for away := 1; away <= maxAway; away++ {
+		from = t.next(from)
+		ctrl := t.buckets[from].ctrl.Load()
+		for k := range bucketSlots {
+			if tag := int(ctrl >> (8 * k) & 0xff); tag != 0 && (from-tag)&maxAway >= away {
+				return from, k
+			}
 		}
 	}
+	return 0, -1
+}
+
+// copyTo puts the entry of a slot into another one as well, whose old entry, if any, has left.
+func (t *table[K, V]) copyTo(from, k, to, j int) {
+	old, b := &t.buckets[from], &t.buckets[to]
+	tag := old.ctrl.Load() >> (8 * k) & 0xff
+	b.slots[j].Store(old.slots[k].Load())
+	b.ctrl.Store(b.ctrl.Load()&^(0xff<<(8*j)) | tag<<(8*j))
+}
+
+// advance brings an entry nearer to its home, into a slot whose old entry has left. The caller clears or fills the
+// slot that it leaves.
+func (t *table[K, V]) advance(from, k, to, j int) {
+	t.copyTo(from, k, to, j)
+	t.moves.Add(1) // before it vanishes from where it was
+	t.pass(to, from, -1)
+}
+
+// retreat brings an entry farther from its home, into a free slot, and takes it out where it was. A reader that comes
+// too late for the one place sees the mark that sends it on to the other.
+func (t *table[K, V]) retreat(from, k, to, j int) {
+	t.copyTo(from, k, to, j)
+	t.pass(from, to, 1)
+	old := &t.buckets[from]
+	old.ctrl.Store(old.ctrl.Load() &^ (0xff << (8 * k)))
 }
 
 // each calls f for the entries of buckets from to to.
@@ -166,7 +303,12 @@ func (t *table[K, V]) grown(expect int, hash func(*entry[K, V]) uint64) *table[K
 	if expect > t.limit {
 		n = min(n, expect/(bucketSlots-1)+2)
 	}
-	next := newTable[K, V](n)
-	t.each(0, len(t.buckets), func(e *entry[K, V]) { next.insert(hash(e), e) })
-	return next
+	for {
+		next, ok := newTable[K, V](n), true
+		t.each(0, len(t.buckets), func(e *entry[K, V]) { ok = ok && next.insert(hash(e), e) })
+		if ok {
+			return next
+		}
+		n += n/8 + 1
+	}
 }

@@ -150,6 +150,7 @@ func (s *shard[K, V]) addCold(h uint64, e *entry[K, V], now int64, warmth uint64
 		s.add(h, e, now)
 		return
 	}
+	h = s.cache.keyed(h, e)
 	s.insert(h, e, now, func() { s.policy.insertCold(e, h, warmth) })
 }
 
@@ -199,9 +200,9 @@ func (p *adaptive[K, V]) insertCold(e *entry[K, V], h, warmth uint64) {
 			p.sketch.resize(max(2*n, 64), p.expect)
 			p.tuner.fit(max(n, min(2*n, p.expect), 32))
 		}
-		p.sketch.add(h, uint32(min(warmth, sketchMax)))
+		p.sketch.add(h>>32, uint32(min(warmth, sketchMax)))
 	}
-	p.pushFront(&p.main.list, p.alloc(e))
+	p.pushFront(&p.main, p.take(e, uint32(h>>32), &p.window, &p.main, &p.safe))
 	p.main.weight += p.cache.weightOf(e)
 }
 
@@ -209,5 +210,5 @@ func (p *adaptive[K, V]) warmth(e *entry[K, V]) uint64 {
 	if len(p.sketch.words) == 0 {
 		return 1
 	}
-	return uint64(max(p.sketch.estimate(p.cache.hash(e.key)), 1))
+	return uint64(max(p.sketch.estimate(p.hash(e)), 1))
 }

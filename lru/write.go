@@ -193,6 +193,9 @@ func (c *Cache[K, V]) store(s *shard[K, V], d *draft[K, V]) (e *entry[K, V], evi
 	case e != nil:
 		return c.overwrite(s, e, d)
 	}
+	if s.adaptive != nil && c.used.Load() >= c.capacity.Load() {
+		s.adaptive.fetch(d.hash, s.table.Load())
+	}
 	evicted = c.makeRoom(s, d.weight, nil)
 	if e = d.fresh; e == nil {
 		e = c.newEntry(d)
