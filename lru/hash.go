@@ -14,27 +14,45 @@ import (
 // wyhash. That takes a third of the time of maphash.Comparable, which serves all other kinds of keys and is a fifth of a
 // hit for integers.
 type hasher[K comparable] struct {
-	size uintptr // of an integer key in bytes; 0: it is something else
+	kind keyKind
 	a, b uint64
 	seed maphash.Seed
 }
 
+// keyKind says how a key is hashed.
+type keyKind uint8
+
+const (
+	keyOther  keyKind = iota
+	keyWord32         // an integer of four bytes
+	keyWord64         // an integer of eight bytes
+	keyString
+)
+
 func newHasher[K comparable]() hasher[K] {
 	h := hasher[K]{seed: maphash.MakeSeed(), a: rand.Uint64(), b: rand.Uint64() | 1}
 	t := reflect.TypeFor[K]()
-	switch t.Kind() { //nolint:exhaustive // all other kinds are for maphash
+	switch t.Kind() { //nolint:exhaustive // all other kinds are keyOther
 	case reflect.Int, reflect.Uint, reflect.Int32, reflect.Uint32, reflect.Int64, reflect.Uint64, reflect.Uintptr:
-		h.size = t.Size()
+		h.kind = keyWord64
+		if t.Size() == 4 {
+			h.kind = keyWord32
+		}
+	case reflect.String:
+		h.kind = keyString
 	}
 	return h
 }
 
 func (x *hasher[K]) hash(key K) uint64 {
-	switch x.size {
-	case 8:
+	switch x.kind {
+	case keyWord64:
 		return x.mix(*(*uint64)(unsafe.Pointer(&key)))
-	case 4:
+	case keyWord32:
 		return x.mix(uint64(*(*uint32)(unsafe.Pointer(&key))))
+	case keyString:
+		return maphash.String(x.seed, *(*string)(unsafe.Pointer(&key)))
+	case keyOther:
 	}
 	return maphash.Comparable(x.seed, key)
 }

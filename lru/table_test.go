@@ -1,0 +1,198 @@
+package lru
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// checkTable recounts what the tags and marks of a table say.
+func checkTable[K comparable, V any](tb testing.TB, t *table[K, V], hash func(*entry[K, V]) uint64) (searched float64) {
+	tb.Helper()
+	n := len(t.buckets)
+	passed := make([]int, n)
+	for i := range t.buckets {
+		ctrl := t.buckets[i].ctrl.Load()
+		for j := range bucketSlots {
+			e, tag := t.buckets[i].slots[j].Load(), ctrl>>(8*j)&0xff
+			if (e == nil) != (tag == 0) {
+				tb.Fatalf("slot %d of bucket %d has the tag %#x and the entry %p", j, i, tag, e)
+			}
+			if e == nil {
+				continue
+			}
+			home := t.home(hash(e))
+			if want := tagOf(hash(e), home); tag != want {
+				tb.Fatalf("an entry has the tag %#x, want %#x", tag, want)
+			}
+			for k := home; k != i; k = t.next(k) {
+				passed[k]++
+			}
+		}
+	}
+	total := 0
+	for i := range t.buckets {
+		if got := int(t.buckets[i].ctrl.Load() >> 56); got != passed[i] {
+			tb.Fatalf("bucket %d counts %d entries that passed it, there are %d", i, got, passed[i])
+		}
+		for k, steps := i, 0; steps < n; steps++ {
+			total++
+			if passed[k] == 0 {
+				break
+			}
+			k = t.next(k)
+		}
+	}
+	return float64(total) / float64(n)
+}
+
+// spread is a hash that a test can compute from an entry.
+func spread(e *entry[uint64, int]) uint64 { return e.key * 0x9e3779b97f4a7c15 }
+
+func TestTableEqualsMap(t *testing.T) {
+	seed := rand.Uint64()
+	rng := rand.New(rand.NewPCG(seed, 0))
+	for _, buckets := range []int{1, 4, 8, 60} {
+		tab, model := newTable[uint64, int](buckets), map[uint64]*entry[uint64, int]{}
+		for step := range 20_000 {
+			key := rng.Uint64N(uint64(tab.limit) * 2)
+			e := model[key]
+			switch {
+			case e != nil && rng.IntN(3) == 0:
+				next := &entry[uint64, int]{key: key, value: step}
+				tab.replace(spread(e), e, next)
+				model[key] = next
+			case e != nil:
+				tab.remove(spread(e), e)
+				delete(model, key)
+			case tab.count < tab.limit:
+				e = &entry[uint64, int]{key: key, value: step}
+				if !tab.insert(spread(e), e) {
+					t.Fatalf("seed %d: no room among %d of %d", seed, tab.count, tab.limit)
+				}
+				model[key] = e
+			}
+			if tab.count != len(model) {
+				t.Fatalf("seed %d: %d entries, want %d", seed, tab.count, len(model))
+			}
+			if step%100 == 0 {
+				checkTable(t, tab, spread)
+			}
+			for _, k := range []uint64{key, rng.Uint64N(uint64(tab.limit) * 2)} {
+				if got := tab.find(k*0x9e3779b97f4a7c15, k); got != model[k] {
+					t.Fatalf("seed %d, step %d: key %d finds %v, want %v", seed, step, k, got, model[k])
+				}
+			}
+		}
+	}
+}
+
+// A table whose entries stay where they first found room looks at dozens of buckets for a missing key.
+func TestTableStaysShortWhereEntriesComeAndGo(t *testing.T) {
+	const n = 3000
+	tab := newTable[uint64, int](n / (bucketSlots - 1))
+	var ring [n]*entry[uint64, int]
+	for i := range 40 * n {
+		if old := ring[i%n]; old != nil {
+			tab.remove(spread(old), old)
+		}
+		e := &entry[uint64, int]{key: uint64(i)}
+		for !tab.insert(spread(e), e) {
+			t.Fatal("no room")
+		}
+		ring[i%n] = e
+	}
+	if searched := checkTable(t, tab, spread); searched > 6 {
+		t.Errorf("a search that fails looks at %.1f buckets", searched)
+	}
+}
+
+func TestReaderFindsWhatOthersMove(t *testing.T) {
+	const stay, come = 30, 60
+	tab := newTable[uint64, int](16) // 112 slots
+	for k := range uint64(stay) {
+		e := &entry[uint64, int]{key: k}
+		tab.insert(spread(e), e)
+	}
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer stop.Store(true)
+		rng := rand.New(rand.NewPCG(rand.Uint64(), 0))
+		var there []*entry[uint64, int]
+		for i := range uint64(300_000) {
+			if len(there) == come {
+				k := rng.IntN(come)
+				tab.remove(spread(there[k]), there[k])
+				there[k] = there[come-1]
+				there = there[:come-1]
+			}
+			e := &entry[uint64, int]{key: stay + i}
+			tab.insert(spread(e), e)
+			there = append(there, e)
+		}
+	})
+	for k := uint64(0); !stop.Load(); k = (k + 1) % stay {
+		if tab.find(k*0x9e3779b97f4a7c15, k) == nil {
+			t.Errorf("key %d, which never left, was not found", k)
+			break
+		}
+	}
+	wg.Wait()
+	checkTable(t, tab, spread)
+}
+
+func TestQueueEqualsSlice(t *testing.T) {
+	seed := rand.Uint64()
+	rng := rand.New(rand.NewPCG(seed, 0))
+	var c chain[int, int]
+	var q queue
+	var model []*entry[int, int]
+	for step := range 50_000 {
+		switch rng.IntN(7) {
+		case 0, 1:
+			if len(model) < 200 {
+				e := &entry[int, int]{key: step}
+				c.pushBack(&q, c.take(e, 0, &q))
+				model = append(model, e)
+			}
+		case 2:
+			if len(model) < 200 {
+				e := &entry[int, int]{key: step}
+				c.pushFront(&q, c.take(e, 0, &q))
+				model = append([]*entry[int, int]{e}, model...)
+			}
+		case 3:
+			if len(model) > 0 {
+				c.release(c.pop(&q))
+				model = model[1:]
+			}
+		case 4:
+			if len(model) > 0 {
+				c.rotate(&q)
+				model = append(model[1:], model[0])
+			}
+		default:
+			if len(model) > 0 {
+				k := rng.IntN(len(model))
+				c.cut(&q, model[k].pos)
+				model = append(model[:k:k], model[k+1:]...)
+			}
+		}
+		i := 0
+		c.each(&q, func(e *entry[int, int]) bool {
+			if i >= len(model) || model[i] != e {
+				t.Fatalf("seed %d, step %d: entry %d differs", seed, step, i)
+			}
+			i++
+			return true
+		})
+		if i != len(model) || q.n != i {
+			t.Fatalf("seed %d, step %d: %d entries, counts %d, want %d", seed, step, i, q.n, len(model))
+		}
+		if holes := q.holes; holes > len(c.nodes)/2+16 || len(c.nodes) > 400 {
+			t.Fatalf("seed %d: %d holes in %d places for %d entries", seed, holes, len(c.nodes), q.n)
+		}
+	}
+}
