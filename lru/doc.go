@@ -31,6 +31,11 @@
 // machine word change in place by an atomic store; for other values a new entry takes the place of the old one, so no
 // reader ever sees half a value. A full table is copied into a larger one that a single store publishes.
 //
+// An entry whose bucket is full stands up to three buckets farther; its tag tells how far. When an entry leaves, one that
+// had to pass takes its place, so a search that fails looks at two or three buckets however many entries came and went. A
+// reader that found nothing looks again if something moved meanwhile. The queues of the order carry the hash beside the
+// pointer: an eviction asks for all the cache lines that it is going to need at once and waits for memory once.
+//
 // The capacity is one budget for all shards: nothing is evicted while the whole is within it, and one entry may weigh
 // as much as the whole. A shard that cannot free enough leaves the rest to others, one lock at a time.
 //
@@ -120,6 +125,25 @@
 //
 // An entry of word-sized key and value takes 24 bytes (32 with a deadline, 80 with weights, tags, TTI or
 // RefreshAfter), about 12 in the table, 16 in the order, 8 in the sketch and, with a deadline, 8 to 16 in the wheel.
+//
+// A hit of an integer key is a hash of 3 ns and two cache misses, one after the other: the bucket and the entry. An
+// insertion into a full cache touches about twelve lines: bucket, sketch, entry and queue of the new key, of the candidate
+// and of the victim, and the cursor's. Where the cache does not fit the processor's and a miss takes 150 ns or more, the
+// misses are the insertion; shards that two cores use in turn add the transfers between them. A write to a hot key costs
+// the transfer of its line to every core that reads it.
+//
+// What was tried for speed, on 2 cores, nanoseconds per operation before and after. Mixing integers in place instead of
+// maphash.Comparable: a hit 21 to 17; maphash.String for strings: within the noise. Buckets of twelve 32-bit indices into a slab of
+// entries: 16; keys and values inside the bucket: 16; neither is worth memory that is used again while readers look at it,
+// which only works for words. A path of its own for writes to present keys: 106 to 70 with half writes. The same
+// without the shard's lock, by a bit in the entry: 71 to 82, no gain. Entries that stay where they first found room (the
+// first table): 35 buckets for a search that fails. Moving them closer with one bit of the home bucket in the tag: 24, with
+// two bits and no bound on the distance: 12; with the bound: 2.4. An evicting insertion, in one state of the machine: 1500
+// with the first table, 1415 with hashes in the queues, 1280 when the lines are asked for at once, 880 with the second
+// table. Asking for the lines of the shard itself as well: nothing.
+//
+// The slowest read in a thousand while a cache grows is not the cache's: 99.8 % of the reads take up to 1.6 µs, with
+// or without the garbage collector, and one in a thousand meets an interrupt of tens of µs.
 //
 // # Limits
 //
