@@ -50,7 +50,7 @@ func (s *System) counter() (idgen.Counter, error) {
 
 func (s *System) leaser() (idgen.Leaser, error) {
 	if s.engines.Redis != nil {
-		return redisid.NewLeaser(s.engines.Redis.Do, s.engines.Prefix, redisid.LeaserOptions{})
+		return redisid.NewLeaser(s.engines.Redis.Do, "links", redisid.LeaserOptions{Prefix: s.engines.Prefix + "leases:"})
 	}
 	return sqlid.NewLeaser(s.engines.SQL, s.dialect, "links", sqlid.LeaserOptions{})
 }
