@@ -104,7 +104,7 @@ func (s *System) openFilter(ctx context.Context, size uint64, alone bool) (f lin
 }
 
 // Owners is the quota of everybody with a name.
-func Owners() ratelimit.Limit { return ratelimit.PerSecond(20) }
+func Owners() ratelimit.Limit { return ratelimit.PerSecond(5) }
 
 // strangers is the quota of an address without one.
 func strangers() ratelimit.Limit { return ratelimit.PerMinute(3) }

@@ -63,7 +63,7 @@ func TestLinksAreServedWhileRedisIsAway(t *testing.T) {
 // creations lets many owners use up their quotas at all processes, and returns the codes.
 func creations(t *testing.T, client *http.Client, processes []*process, scheme string) (codes []string) {
 	t.Helper()
-	const owners, burst = 8, 20
+	const owners, burst = 24, 5
 	var mu sync.Mutex
 	seen := map[string]bool{}
 	var all sync.WaitGroup
