@@ -41,7 +41,7 @@ func newRenderer() (*renderer, error) {
 	return &renderer{html: t, ids: regexp.MustCompile(` id="[^"]*"`)}, nil
 }
 
-// thumb is the picture of a page as it opens, for the cards of the entrance.
+// thumb is the picture of a page after its first button, for the cards of the entrance.
 type thumb struct {
 	Box string
 	SVG template.HTML
@@ -116,12 +116,18 @@ func (s *site) write(w http.ResponseWriter, status int, d document) {
 }
 
 func (s *site) thumb(p page.Page) (thumb, error) {
-	w, err := s.worlds.build(context.Background(), p, url.Values{})
+	ctx := context.Background() // a program that starts has no other
+	w, err := s.worlds.build(ctx, p, url.Values{})
 	if err != nil {
 		return thumb{}, err
 	}
+	if forms := w.info.Forms; len(forms) > 0 && forms[0].Field == nil {
+		if _, err := w.Do(ctx, forms[0].Buttons[0].Action); err != nil {
+			return thumb{}, err
+		}
+	}
 	u, _ := w.Look()
-	svg := s.render.ids.ReplaceAllString(u.SVG, "") // the entrance shows many pictures; ids must stay unique
+	svg := s.render.ids.ReplaceAllString(u.SVG, "")        // the entrance shows many pictures; ids must stay unique
 	return thumb{Box: u.box, SVG: template.HTML(svg)}, nil //nolint:gosec // page.SVG escapes all text and attributes
 }
 

@@ -276,7 +276,9 @@ func refuse(w http.ResponseWriter, r *http.Request, d ratelimit.Decision) {
 	httplimit.Problem(w, r, d)
 }
 
-func wantsJSON(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "application/json") }
+func wantsJSON(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept"), "application/json")
+}
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	data, err := json.Marshal(v)

@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	maxWorlds = 128             // a world of the Ring holds 200 KB
+	maxWorlds = 128              // a world of the Ring holds 200 KB
 	worldTTI  = 10 * time.Minute // without a request or an event
-	maxSteps  = 60              // of a URL: about as many fit in 2,000 characters
+	maxSteps  = 60               // of a URL: about as many fit in 2,000 characters
 )
 
 // world is the state behind one tab. Its URL says all about it, so it may be forgotten at any time: the next request makes it

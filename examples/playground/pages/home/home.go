@@ -70,7 +70,9 @@ func (p Page) New(_ uint64, s page.Settings) (page.World, error) {
 }
 
 // Do implements page.World; the page has no actions.
-func (*world) Do(_ context.Context, action, _ string) error { return page.Invalid("no action %q", action) }
+func (*world) Do(_ context.Context, action, _ string) error {
+	return page.Invalid("no action %q", action)
+}
 
 func (w *world) exact(name string) float64 {
 	for _, f := range w.figures {
@@ -127,11 +129,15 @@ func (w *world) picture(facts map[string]page.Value) *page.SVG {
 			class = "soft c4"
 		}
 		s.Rect("letters-"+strconv.Itoa(n), class, x+1, 223, until-x-2, 44, 4)
-		s.Text("", "note middle", (x+until)/2, 240, strconv.Itoa(n)+" letters")
+		label := strconv.Itoa(n)
+		if n == w.letters() {
+			label += " letters"
+		}
+		s.Text("", "note middle", (x+until)/2, 241, label)
 	}
 	at := rows.At(w.exact("rows"))
-	s.Line("rows-mark", "mark glide", at, 214, at, 272)
-	s.Circle("rows-dot", "ink glide", at, 255, 5)
+	s.Line("rows-mark", "mark glide", at, 254, at, 280)
+	s.Circle("rows-dot", "ink glide", at, 254, 5)
 	ruler(s, rows, 280, 7)
 	s.Text("rows-text", "label middle", math.Min(math.Max(at, 70), 330), 322, facts["rows"].Text+" rows")
 	return s
