@@ -195,8 +195,8 @@ func (w *world) take() bool {
 
 // Tick implements page.Live: what was due by now happens.
 func (w *world) Tick(now time.Time) time.Time {
-	if now.Sub(w.now) > shown { // nobody looked; what would have happened is not made up
-		w.next, w.levels, w.arrivals = now, nil, nil
+	if now.Sub(w.now) > time.Second { // nobody looked; what would have happened is not made up
+		w.next = now
 	}
 	w.now = now
 	for w.traffic > 0 && !w.next.After(now) {
