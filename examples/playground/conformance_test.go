@@ -18,7 +18,7 @@ import (
 
 func testSite(tb testing.TB) *site {
 	tb.Helper()
-	s, err := newSite(pages(), 1)
+	s, err := newSite(tb.Context(), pages(), 1)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // serve prints the URL as its first line and serves until ctx ends.
 func serve(ctx context.Context, addr string, seed uint64, out io.Writer) error {
-	site, err := newSite(pages(), seed)
+	site, err := newSite(ctx, pages(), seed)
 	if err != nil {
 		return err
 	}

@@ -115,8 +115,7 @@ func (s *site) write(w http.ResponseWriter, status int, d document) {
 	_, _ = w.Write(b.Bytes()) // a client that has gone is no error of ours
 }
 
-func (s *site) thumb(p page.Page) (thumb, error) {
-	ctx := context.Background() // a program that starts has no other
+func (s *site) thumb(ctx context.Context, p page.Page) (thumb, error) {
 	w, err := s.worlds.build(ctx, p, url.Values{})
 	if err != nil {
 		return thumb{}, err

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -42,7 +43,7 @@ type site struct {
 	streams atomic.Int64             // open event streams; each stream adds itself and reads how many there are
 }
 
-func newSite(pages []page.Page, seed uint64) (*site, error) {
+func newSite(ctx context.Context, pages []page.Page, seed uint64) (*site, error) {
 	ws, err := newWorlds(seed)
 	if err != nil {
 		return nil, err
@@ -66,7 +67,7 @@ func newSite(pages []page.Page, seed uint64) (*site, error) {
 		mux.HandleFunc("POST /"+info.Path+"/do", func(w http.ResponseWriter, r *http.Request) { s.do(w, r, p) })
 		mux.HandleFunc("GET /"+info.Path+"/events", func(w http.ResponseWriter, r *http.Request) { s.events(w, r, info) })
 		mux.HandleFunc("/"+info.Path+"/world/{id}/", func(w http.ResponseWriter, r *http.Request) { s.inside(w, r, info) })
-		if s.thumbs[info.Path], err = s.thumb(p); err != nil {
+		if s.thumbs[info.Path], err = s.thumb(ctx, p); err != nil {
 			return nil, fmt.Errorf("page %s: %w", info.Path, err)
 		}
 	}
@@ -272,7 +273,7 @@ func (s *site) refuse(w http.ResponseWriter, r *http.Request, err error, at *wor
 
 // refuse answers a request that comes too early.
 func refuse(w http.ResponseWriter, r *http.Request, d ratelimit.Decision) {
-	w.Header().Set("Retry-After", fmt.Sprint(int64((d.RetryAfter+time.Second-1)/time.Second)))
+	w.Header().Set("Retry-After", strconv.FormatInt(int64((d.RetryAfter+time.Second-1)/time.Second), 10))
 	httplimit.Problem(w, r, d)
 }
 

@@ -116,7 +116,7 @@ func (w *world) picture(facts map[string]page.Value) *page.SVG {
 	}
 
 	rows := page.Scale{Low: 1e8, High: 1e15, From: 24, To: 376, Log: true}
-	s.Text("", "label", 24, 206, "rows in five years, and codes that can be written")
+	s.Text("", "label", 24, 206, "rows, and what n letters can write")
 	s.Rect("", "faint", rows.From, 222, rows.To-rows.From, 46, 6)
 	for n := 5; n <= 8; n++ {
 		codes := math.Pow(62, float64(n))
@@ -156,9 +156,9 @@ func ruler(s *page.SVG, scale page.Scale, y float64, powers int) {
 
 func superscript(n int) string {
 	digits := []rune("⁰¹²³⁴⁵⁶⁷⁸⁹")
-	text := ""
-	for _, d := range strconv.Itoa(n) {
-		text += string(digits[d-'0'])
+	text := []rune(strconv.Itoa(n))
+	for i, d := range text {
+		text[i] = digits[d-'0']
 	}
-	return text
+	return string(text)
 }

@@ -109,7 +109,8 @@ func node(colour int) hashring.Node[int] {
 
 // Do implements page.World.
 func (w *world) Do(_ context.Context, action, id string) error {
-	next, says := w.ring, ""
+	var next *hashring.Snapshot[int]
+	var says string
 	var err error
 	switch action {
 	case "add":
