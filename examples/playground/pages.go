@@ -1,0 +1,17 @@
+package main
+
+import (
+	"github.com/sysblocks/sysblocks/examples/playground/page"
+	"github.com/sysblocks/sysblocks/examples/playground/pages/bucket"
+	"github.com/sysblocks/sysblocks/examples/playground/pages/home"
+	"github.com/sysblocks/sysblocks/examples/playground/pages/ring"
+)
+
+// pages are all pages in the order of the menu; the first is the entrance.
+func pages() []page.Page {
+	return []page.Page{
+		home.Page{},
+		ring.Page{},
+		bucket.Page{},
+	}
+}
