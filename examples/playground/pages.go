@@ -5,6 +5,7 @@ import (
 	"github.com/sysblocks/sysblocks/examples/playground/pages/bucket"
 	"github.com/sysblocks/sysblocks/examples/playground/pages/home"
 	"github.com/sysblocks/sysblocks/examples/playground/pages/ring"
+	"github.com/sysblocks/sysblocks/examples/playground/pages/sessions"
 )
 
 // pages are all pages in the order of the menu; the first is the entrance.
@@ -13,5 +14,6 @@ func pages() []page.Page {
 		home.Page{},
 		ring.Page{},
 		bucket.Page{},
+		sessions.Page{},
 	}
 }

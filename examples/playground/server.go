@@ -210,7 +210,7 @@ func send(w http.ResponseWriter, out *http.ResponseController, u update) error {
 	return out.Flush()
 }
 
-// inside serves the site within a world, for pages whose world is an http.Handler.
+// inside serves the site within a framed world.
 func (s *site) inside(w http.ResponseWriter, r *http.Request, info page.Info) {
 	id := r.PathValue("id")
 	at, ok := s.worlds.get(id, info.Path)
@@ -224,7 +224,7 @@ func (s *site) inside(w http.ResponseWriter, r *http.Request, info page.Info) {
 	}
 	at.mu.Lock()
 	defer at.mu.Unlock()
-	h, ok := at.inner.(http.Handler)
+	h, ok := at.inner.(page.Framed)
 	if !ok {
 		s.fail(w, http.StatusNotFound, page.Invalid("there is no such page"), "/"+info.Path)
 		return

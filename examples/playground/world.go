@@ -92,6 +92,9 @@ func (ws *worlds) open(ctx context.Context, p page.Page, q url.Values) (*world, 
 		return nil, err
 	}
 	w.ID = id.String()
+	if framed, ok := w.inner.(page.Framed); ok {
+		framed.Place("/" + w.info.Path + "/world/" + w.ID + "/")
+	}
 	ws.kept.Set(w.ID, w)
 	return w, nil
 }

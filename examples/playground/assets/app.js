@@ -57,6 +57,7 @@
     if (u.world === world && u.seq <= seq) return;
     seq = u.seq;
     if (u.world !== world) {
+      for (const frame of all('iframe')) frame.src = frame.getAttribute('src').replace(world, u.world);
       world = u.world;
       listen();
     }

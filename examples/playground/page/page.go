@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 )
 
@@ -48,6 +49,17 @@ type Live interface {
 	Tick(now time.Time) (wake time.Time)
 }
 
+// Framed is a world that is a site of its own, shown in the frames of Info.Frames: the server serves it below the place that it names
+// before the first request, such as /session/world/123/. The paths that the world sees begin behind that place.
+type Framed interface {
+	World
+	http.Handler
+	Place(base string)
+}
+
+// Frame is a window into a Framed world; its content begins at Name/.
+type Frame struct{ Name, Title string }
+
 // View is what can be seen of a world.
 type View struct {
 	Facts   map[string]Value // by Fact.Name, all of Info.Facts
@@ -69,6 +81,7 @@ type Info struct {
 	Answer   string    // the answer and its reason
 
 	Caption  string // says what the picture shows, also to a screen reader
+	Frames   []Frame
 	Settings []Setting
 	Forms    []Form // two to four controls, counting Settings that are not Quiet and Forms
 	Facts    []Fact

@@ -19,6 +19,7 @@ func scripts() []script {
 		{"/home", home},
 		{"/ring", ring},
 		{"/bucket", bucket},
+		{"/session", sessions},
 	}
 }
 

@@ -38,6 +38,12 @@ func TestPagesCanBeSeen(t *testing.T) {
 			p.press("fire")
 			p.until(`f("level") > 8`) // some seconds to look at
 		}},
+		{"session", "light", "/session?idle=20", func(p *tab) {
+			p.inside("Browser A", `button[formaction="login"]`)
+			p.shop("Browser A", "Logged in as ada")
+			p.press("kill")
+			p.until(`f("lost-sticky") === 34`)
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := s.tab(t)
