@@ -5,6 +5,7 @@ import (
 	"github.com/sysblocks/sysblocks/examples/playground/pages/bucket"
 	"github.com/sysblocks/sysblocks/examples/playground/pages/home"
 	"github.com/sysblocks/sysblocks/examples/playground/pages/ids"
+	"github.com/sysblocks/sysblocks/examples/playground/pages/paging"
 	"github.com/sysblocks/sysblocks/examples/playground/pages/ring"
 )
 
@@ -15,5 +16,6 @@ func pages() []page.Page {
 		ring.Page{},
 		bucket.Page{},
 		ids.Page{},
+		paging.Page{},
 	}
 }

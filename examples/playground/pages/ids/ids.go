@@ -288,6 +288,9 @@ func (w *world) same() error {
 			w.says = fmt.Sprintf("Both say %s. The nodes %d and %d tell them apart.", clock(at), a.worker, b.worker)
 			return nil
 		}
+		if b.back != 0 {
+			break // they will not meet
+		}
 	}
 	return page.Invalid("the IDs of B say another time than those of A")
 }
