@@ -155,6 +155,7 @@ func (w *world) Set(s page.Settings) error {
 		return nil
 	}
 	w.restart = s["restart"]
+	ctx := context.Background()
 	if err := w.Close(); err != nil {
 		return err
 	}
@@ -170,10 +171,10 @@ func (w *world) Set(s page.Settings) error {
 	w.issued, w.twice, w.unsorted, w.equal = 0, 0, 0, 0
 	w.says = fmt.Sprintf("A is number %d, B is number %d; they do not talk to each other.", first, second)
 	for i, n := range w.nodes {
-		if err := w.start(n); err != nil {
+		if err := w.start(ctx, n); err != nil {
 			return err
 		}
-		w.issue(i, 1)
+		w.issue(ctx, i, 1)
 	}
 	return nil
 }
@@ -200,7 +201,7 @@ func (n *node) stop(ctx context.Context) error {
 
 // start makes the generator of a node. The package reads the clock of this machine, so a clock that is behind is made by an
 // epoch that is later: the generator counts fewer milliseconds since then, and nothing else in it depends on the hour.
-func (w *world) start(n *node) error {
+func (w *world) start(ctx context.Context, n *node) error {
 	if w.page.Generator != nil {
 		var err error
 		n.gen, err = w.page.Generator(n.worker)
@@ -218,7 +219,7 @@ func (w *world) start(n *node) error {
 	if w.restart == "ahead" {
 		o.MaxAhead = ahead
 	}
-	gen, err := idgen.NewLeased(context.Background(), machine{n}, o)
+	gen, err := idgen.NewLeased(ctx, machine{n}, o)
 	if err == nil {
 		n.gen = gen
 	}
@@ -259,11 +260,11 @@ func (w *world) Do(ctx context.Context, action, value string) error {
 	case "issue":
 		w.pinned = false
 		before := w.issued
-		w.issue(0, batch/2)
-		w.issue(1, batch/2)
+		w.issue(ctx, 0, batch/2)
+		w.issue(ctx, 1, batch/2)
 		w.says = fmt.Sprintf("%s IDs by two nodes; %d of them were duplicates.", page.Count(w.issued-before).Text, w.twice)
 	case "same":
-		return w.same()
+		return w.same(ctx)
 	case "back":
 		return w.setBack(ctx)
 	default:
@@ -273,10 +274,10 @@ func (w *world) Do(ctx context.Context, action, value string) error {
 }
 
 // same lets both nodes issue until they do it in one millisecond: nearly always at once.
-func (w *world) same() error {
+func (w *world) same(ctx context.Context) error {
 	for range 100 {
 		for i, n := range w.nodes {
-			w.issue(i, 1)
+			w.issue(ctx, i, 1)
 			if n.err != nil {
 				return page.Invalid("%s does not issue: %v", n.name, n.err)
 			}
@@ -316,7 +317,7 @@ func (w *world) setBack(ctx context.Context) error {
 	default:
 		w.says += "It issues nothing before its clock has passed its last ID."
 	}
-	n.err = w.start(n)
+	n.err = w.start(ctx, n)
 	if n.err != nil && !errors.Is(n.err, idgen.ErrNoWorker) { // the end of its lease is milliseconds away
 		return n.err
 	}
@@ -357,16 +358,17 @@ func (w *world) Tick(now time.Time) time.Time {
 		passed = 0
 	}
 	w.now = now
+	ctx := context.Background()
 	for i, n := range w.nodes {
 		if n.gen == nil {
-			if n.err = w.start(n); n.err != nil {
+			if n.err = w.start(ctx, n); n.err != nil {
 				continue
 			}
 		}
 		n.debt += w.rate * passed.Seconds()
 		due := int(n.debt)
 		n.debt -= float64(due)
-		w.issue(i, due)
+		w.issue(ctx, i, due)
 	}
 	for len(w.points) > 0 && now.Sub(w.points[0].at) > shown {
 		w.points = w.points[1:]
@@ -375,13 +377,13 @@ func (w *world) Tick(now time.Time) time.Time {
 }
 
 // issue takes IDs from a node, checks every one, and keeps the last for the picture.
-func (w *world) issue(i, count int) {
+func (w *world) issue(ctx context.Context, i, count int) {
 	n := w.nodes[i]
 	if count == 0 || n.gen == nil {
 		return
 	}
 	ids := make([]idgen.ID, count)
-	got, err := n.gen.Fill(context.Background(), ids)
+	got, err := n.gen.Fill(ctx, ids)
 	n.err = err
 	bad := false
 	for k, id := range ids[:got] {

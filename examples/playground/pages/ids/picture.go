@@ -152,7 +152,7 @@ func (w *world) one(s *page.SVG) {
 func (w *world) times(s *page.SVG) {
 	long := shown.Seconds()
 	p := page.Plot{
-		X: page.Scale{Low: -long, High: 0, From: 36, To: 372},
+		X: page.Scale{Low: -long, High: 0, From: 42, To: 372},
 		Y: page.Scale{Low: -long, High: 0.4, From: 446, To: 308},
 	}
 	s.Text("", "note", 2, 297, "time in the ID, seconds")
@@ -162,7 +162,7 @@ func (w *world) times(s *page.SVG) {
 			label = "now"
 		}
 		s.Text("", "note middle", p.X.At(t), 463, label)
-		s.Text("", "note end", 26, p.Y.At(t)+4, strings.TrimSuffix(label, " s"))
+		s.Text("", "note end", 36, p.Y.At(t)+4, strings.TrimSuffix(label, " s"))
 		s.Line("", "grid", p.X.From, p.Y.At(t), p.X.To, p.Y.At(t))
 	}
 	s.Line("", "base", p.X.From, p.Y.From, p.X.To, p.Y.From)
@@ -171,7 +171,8 @@ func (w *world) times(s *page.SVG) {
 	from, back := -long, 0.0
 	for _, t := range append(append([]time.Time{}, w.stepped...), w.now) {
 		until := max(t.Sub(w.now).Seconds(), -long)
-		xs, ys = append(xs, max(from, -long+back), until), append(ys, max(from-back, -long), until-back)
+		low := max(from-back, -long)
+		xs, ys = append(xs, from, max(from, -long+back), until), append(ys, low, low, until-back)
 		from, back = until, back+step.Seconds()
 	}
 	p.Line(s, "clock-b", "clock dashed s4", xs, ys)

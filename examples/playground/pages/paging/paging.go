@@ -21,6 +21,7 @@ import (
 
 const (
 	start    = 240 // rows at the beginning
+	fewest   = 40  // rows that the deletes leave
 	most     = 999 // the highest ID, so that it fits a cell; then the writer rests
 	size     = 5   // rows of a page
 	pace     = 125 * time.Millisecond
@@ -266,6 +267,9 @@ func (w *world) Tick(now time.Time) time.Time {
 		passed, w.turn = 0, now
 	}
 	w.now = now
+	if w.key.done { // the writer rests, so that the picture can be looked at
+		return time.Time{}
+	}
 	w.born, w.dying = w.born+passed*w.inserts, w.dying+passed*w.deletes
 	for ; w.born >= 1; w.born-- {
 		w.table.insert()

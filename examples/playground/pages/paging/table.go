@@ -39,7 +39,7 @@ func (t *table) insert() {
 }
 
 func (t *table) remove() {
-	if len(t.ids) > 0 {
+	if len(t.ids) > fewest {
 		i := t.random.IntN(len(t.ids))
 		t.ids = slices.Delete(t.ids, i, i+1)
 	}
