@@ -50,7 +50,7 @@ func (Page) Info() page.Info {
 			"machine a sequence counts the IDs of a millisecond. Nothing is left to luck; but somebody must hand out the numbers.",
 		Caption: "Above, the newest ID of each node as 64 bits, a dark cell for each one; ticks between them mark the bits that " +
 			"differ. In the middle the last twelve, newest first: a dot for the node. Below, the time inside each ID over the time of " +
-			"day, and the clocks of A and B as lines.",
+			"day, the clocks of A and B as lines; red ticks at the foot are refusals.",
 		Settings: []page.Setting{
 			{Name: "restart", Label: "A node that restarts", Default: "leased", Choices: []page.Choice{
 				{Value: "fixed", Label: "Forgets"}, {Value: "leased", Label: "Knows its last"}, {Value: "ahead", Label: "Knows, borrows"},
