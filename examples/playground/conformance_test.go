@@ -22,6 +22,7 @@ func testSite(tb testing.TB) *site {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	tb.Cleanup(s.worlds.kept.Clear) // in a bubble of synctest nothing may be left running
 	return s
 }
 

@@ -4,6 +4,8 @@ import (
 	"github.com/sysblocks/sysblocks/examples/playground/page"
 	"github.com/sysblocks/sysblocks/examples/playground/pages/bucket"
 	"github.com/sysblocks/sysblocks/examples/playground/pages/home"
+	"github.com/sysblocks/sysblocks/examples/playground/pages/ids"
+	"github.com/sysblocks/sysblocks/examples/playground/pages/paging"
 	"github.com/sysblocks/sysblocks/examples/playground/pages/ring"
 	"github.com/sysblocks/sysblocks/examples/playground/pages/sessions"
 )
@@ -14,6 +16,8 @@ func pages() []page.Page {
 		home.Page{},
 		ring.Page{},
 		bucket.Page{},
+		ids.Page{},
+		paging.Page{},
 		sessions.Page{},
 	}
 }

@@ -120,6 +120,7 @@ func (s *site) thumb(ctx context.Context, p page.Page) (thumb, error) {
 	if err != nil {
 		return thumb{}, err
 	}
+	defer w.Close()
 	if forms := w.info.Forms; len(forms) > 0 && forms[0].Field == nil {
 		if _, err := w.Do(ctx, forms[0].Buttons[0].Action); err != nil {
 			return thumb{}, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"slices"
 	"strconv"
@@ -65,7 +66,10 @@ func newWorlds(seed uint64) (*worlds, error) {
 		return nil, err
 	}
 	// Exact LRU: the tab that was left alone longest goes first.
-	kept, err := lru.New(maxWorlds, lru.Options[string, *world]{Policy: lru.LRU, TTI: worldTTI})
+	kept, err := lru.New(maxWorlds, lru.Options[string, *world]{
+		Policy: lru.LRU, TTI: worldTTI,
+		OnRemove: func(e lru.Entry[string, *world], _ lru.Cause) { e.Value.Close() },
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -208,6 +212,7 @@ func (w *world) Set(ctx context.Context, form url.Values) (update, error) {
 			}
 		}
 	}
+	end(w.inner)
 	w.inner, w.steps, w.settings = again, next.steps, settings
 	return w.update(), nil
 }
@@ -218,6 +223,20 @@ func (w *world) Look() (u update, wake time.Time) {
 	defer w.mu.Unlock()
 	wake = w.tick()
 	return w.update(), wake
+}
+
+// Close ends what the world has started. Who still holds it finds a world that does nothing any more.
+func (w *world) Close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	end(w.inner)
+}
+
+// end closes a world that is an io.Closer; that it could not end well helps nobody any more.
+func end(w page.World) {
+	if c, ok := w.(io.Closer); ok {
+		_ = c.Close()
+	}
 }
 
 // Flows says whether time flows in the world.

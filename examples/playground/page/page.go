@@ -31,7 +31,7 @@ type Page interface {
 }
 
 // World is the state behind one tab: values of the package that the page shows, and nothing that only the page invented. The
-// server calls one method at a time.
+// server calls one method at a time. A world that starts goroutines is an io.Closer: Close is called when it is forgotten.
 type World interface {
 	// Do carries out a button of Info.Forms, with the content of its field. An ErrInvalid is shown and changes nothing.
 	Do(ctx context.Context, action, value string) error

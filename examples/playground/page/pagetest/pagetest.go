@@ -2,6 +2,7 @@
 package pagetest
 
 import (
+	"io"
 	"net/url"
 	"strconv"
 	"testing"
@@ -23,6 +24,13 @@ func New(tb testing.TB, p page.Page, seed uint64, query string) *World {
 	w, err := p.New(seed, settings(tb, p, query))
 	if err != nil {
 		tb.Fatal(err)
+	}
+	if c, ok := w.(io.Closer); ok {
+		tb.Cleanup(func() {
+			if err := c.Close(); err != nil {
+				tb.Error(err)
+			}
+		})
 	}
 	return &World{World: w, tb: tb, p: p}
 }
