@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/sysblocks/sysblocks/examples/playground/page"
 	"github.com/sysblocks/sysblocks/examples/playground/pages/bucket"
+	"github.com/sysblocks/sysblocks/examples/playground/pages/cache"
 	"github.com/sysblocks/sysblocks/examples/playground/pages/home"
 	"github.com/sysblocks/sysblocks/examples/playground/pages/ring"
 )
@@ -13,5 +14,6 @@ func pages() []page.Page {
 		home.Page{},
 		ring.Page{},
 		bucket.Page{},
+		&cache.Page{},
 	}
 }
