@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/sysblocks/sysblocks/examples/playground/page"
+	"github.com/sysblocks/sysblocks/examples/playground/pages/bloom"
 	"github.com/sysblocks/sysblocks/examples/playground/pages/bucket"
 	"github.com/sysblocks/sysblocks/examples/playground/pages/cache"
 	"github.com/sysblocks/sysblocks/examples/playground/pages/home"
@@ -15,5 +16,6 @@ func pages() []page.Page {
 		ring.Page{},
 		bucket.Page{},
 		&cache.Page{},
+		bloom.Page{},
 	}
 }
