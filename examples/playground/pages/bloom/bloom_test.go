@@ -129,18 +129,18 @@ func crowd(k bloom.Key) bloom.Key { return bloom.Hashed(k.Hash() >> 3) }
 
 // The page follows the package: with a filter that forgets, members are absent; with one that crowds, too many strangers get in.
 func TestWrongFilterShows(t *testing.T) {
-	make := func(wrap func(*bloom.Filter) pages.Filter) pages.Page {
+	wrong := func(wrap func(*bloom.Filter) pages.Filter) pages.Page {
 		return pages.Page{Filter: func(capacity uint64, rate float64) (pages.Filter, error) {
 			f, err := bloom.New(capacity, rate, bloom.Options{})
 			return wrap(f), err
 		}}
 	}
-	w := pagetest.New(t, make(func(f *bloom.Filter) pages.Filter { return forgets{f} }), 1, "")
+	w := pagetest.New(t, wrong(func(f *bloom.Filter) pages.Filter { return forgets{f} }), 1, "")
 	w.Do("thousand", "")
 	if lost := w.Fact("false-negatives"); lost.Tone != page.Bad || w.Number("false-negatives") < 50 {
 		t.Errorf("a filter that forgets every eighth key: %+v", lost)
 	}
-	w = pagetest.New(t, make(func(f *bloom.Filter) pages.Filter { return crowded{f} }), 1, "")
+	w = pagetest.New(t, wrong(func(f *bloom.Filter) pages.Filter { return crowded{f} }), 1, "")
 	w.Do("thousand", "")
 	if in := w.Fact("measured"); in.Tone != page.Bad || w.Number("measured") <= w.Number("high") {
 		t.Errorf("a filter that crowds: %+v, at most %v", in, w.Number("high"))
