@@ -2,7 +2,9 @@ package main
 
 import (
 	"github.com/sysblocks/sysblocks/examples/playground/page"
+	"github.com/sysblocks/sysblocks/examples/playground/pages/bloom"
 	"github.com/sysblocks/sysblocks/examples/playground/pages/bucket"
+	"github.com/sysblocks/sysblocks/examples/playground/pages/cache"
 	"github.com/sysblocks/sysblocks/examples/playground/pages/home"
 	"github.com/sysblocks/sysblocks/examples/playground/pages/ids"
 	"github.com/sysblocks/sysblocks/examples/playground/pages/paging"
@@ -16,6 +18,8 @@ func pages() []page.Page {
 		home.Page{},
 		ring.Page{},
 		bucket.Page{},
+		&cache.Page{},
+		bloom.Page{},
 		ids.Page{},
 		paging.Page{},
 		sessions.Page{},

@@ -39,7 +39,7 @@ type site struct {
 	worlds  *worlds
 	render  *renderer
 	actions *ratelimit.Keyed[string] // by world
-	opens   *ratelimit.Keyed[string] // by client: making a world costs up to 20 ms
+	opens   *ratelimit.Keyed[string] // by client: making a world costs up to 100 ms
 	streams atomic.Int64             // open event streams; each stream adds itself and reads how many there are
 }
 

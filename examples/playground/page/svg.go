@@ -109,6 +109,12 @@ func (p *Path) Line(x, y float64) {
 	p.add("L", x, y)
 }
 
+// Box adds a rectangle.
+func (p *Path) Box(x, y, w, h float64) {
+	p.Move(x, y)
+	p.b.WriteString("h" + short(w) + "v" + short(h) + "h" + short(-w) + "Z")
+}
+
 // Close returns to where the line began.
 func (p *Path) Close() { p.b.WriteString("Z") }
 
