@@ -19,6 +19,10 @@ func scripts() []script {
 		{"/home", home},
 		{"/ring", ring},
 		{"/bucket", bucket},
+		{"/cache", cachePage},
+		{"/bloom", bloomPage},
+		{"/ids", idsPage},
+		{"/paging", pagingPage},
 		{"/session", sessions},
 	}
 }

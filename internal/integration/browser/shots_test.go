@@ -38,6 +38,23 @@ func TestPagesCanBeSeen(t *testing.T) {
 			p.press("fire")
 			p.until(`f("level") > 8`) // some seconds to look at
 		}},
+		{"cache", "light", "/cache?seed=3", func(p *tab) {
+			p.press("replay")
+			p.until(`f("step") > 2000`)
+		}},
+		{"bloom", "light", "/bloom?seed=3", func(p *tab) {
+			p.press("hundred")
+			p.until(`f("added") >= 100`)
+		}},
+		{"ids", "light", "/ids?seed=3", func(p *tab) {
+			p.press("issue")
+			p.until(`f("issued") >= 10000`)
+		}},
+		{"paging", "light", "/paging?seed=3", func(p *tab) {
+			p.choose("inserts", "20")
+			p.press("walk")
+			p.until(`f("offset-duplicates") > 0`)
+		}},
 		{"session", "light", "/session?idle=20", func(p *tab) {
 			p.inside("Browser A", `button[formaction="login"]`)
 			p.shop("Browser A", "Logged in as ada")

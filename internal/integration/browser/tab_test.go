@@ -132,7 +132,8 @@ func (p *tab) pick(selector, value string) {
 func (p *tab) enter(action, text string) {
 	p.t.Helper()
 	field := fmt.Sprintf(`form:has(button[value="%s"]) input[type="text"]`, action)
-	p.do("enter "+text, chromedp.SetValue(field, "", chromedp.ByQuery), chromedp.SendKeys(field, text, chromedp.ByQuery))
+	erase := kb.End + strings.Repeat(kb.Backspace, 200)
+	p.do("enter "+text, chromedp.SendKeys(field, erase+text, chromedp.ByQuery))
 }
 
 // slide moves a slider by its keys, all the way down and then up so many steps.
