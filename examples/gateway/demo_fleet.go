@@ -9,6 +9,7 @@ import (
 	"net/http/cookiejar"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/sysblocks/sysblocks/examples/gateway/local"
 	"github.com/sysblocks/sysblocks/examples/gateway/proxy"
@@ -19,7 +20,7 @@ import (
 // restarted is claim c: every machine is stopped and started again, one after the other, under load. The control stops them at once.
 func (c *config) restarted(drained bool) func(context.Context, claim.Env) (claim.Facts, error) {
 	return func(ctx context.Context, env claim.Env) (claim.Facts, error) {
-		return c.with(ctx, env, local.Options{Limit: plenty(), Deadline: deadline}, func(s *local.System, client *http.Client) (claim.Facts, error) {
+		return c.with(ctx, env, local.Options{Limit: plenty(), Deadline: deadline, Probe: 5 * time.Millisecond}, func(s *local.System, client *http.Client) (claim.Facts, error) {
 			restarts, rounds, l := 0, env.Size(8), &load{answered: make(chan struct{})}
 			err := l.during(ctx, client, func() error {
 				for range rounds {

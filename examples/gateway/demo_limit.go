@@ -41,7 +41,7 @@ func hammer(ctx context.Context, env claim.Env, client *http.Client) (requests i
 	const workers, enough = 16, 400
 	lasts := 1500 * time.Millisecond
 	if env.Quick {
-		lasts = 200 * time.Millisecond
+		lasts = 120 * time.Millisecond
 	}
 	var mu sync.Mutex
 	began := time.Now()
@@ -151,7 +151,7 @@ func recovered(ctx context.Context, client *http.Client, facts claim.Facts) erro
 func (c *config) patient(ctx context.Context, env claim.Env) (claim.Facts, error) {
 	return c.with(ctx, env, local.Options{Limit: plenty()}, func(s *local.System, client *http.Client) (claim.Facts, error) {
 		s.Stall(true)
-		end := time.AfterFunc(1020*time.Millisecond, func() { s.Stall(false) })
+		end := time.AfterFunc(1010*time.Millisecond, func() { s.Stall(false) })
 		defer end.Stop()
 		answers, err := flood(ctx, client, crowd)
 		facts, latencies := claim.Facts{"requests": float64(len(answers)), "decided": 0}, make([]time.Duration, len(answers))
