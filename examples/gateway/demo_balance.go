@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/sysblocks/sysblocks/examples/gateway/proxy"
@@ -206,8 +207,8 @@ func left(_ context.Context, env claim.Env) (claim.Facts, error) {
 // leftModulo is its control. The machines are numbered, so it is the last one that leaves: the best case for this method.
 func leftModulo(_ context.Context, env claim.Env) (claim.Facts, error) {
 	n := ten
-	home := func(user string) (string, error) { return fmt.Sprint(hashring.Modulo(hashring.Hash(user), n)), nil }
-	return moves(env, fmt.Sprint(ten-1), home, func() { n-- })
+	home := func(user string) (string, error) { return strconv.Itoa(hashring.Modulo(hashring.Hash(user), n)), nil }
+	return moves(env, strconv.Itoa(ten-1), home, func() { n-- })
 }
 
 // moves compares where users are before and after a machine has left.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"flag"
+	"maps"
 	"testing"
 
 	"github.com/sysblocks/sysblocks/examples/gateway/proxy"
@@ -58,11 +59,8 @@ func TestVerdictsFollowFromTheFacts(t *testing.T) {
 		},
 	}
 	claimtest.Facts(t, gateway, good, spoiled)
-	for policy := range map[string]bool{"weighted": true, "least": true, "two": true, "bounded": true} {
-		slow := claim.Facts{}
-		for name, x := range compared {
-			slow[name] = x
-		}
+	for _, policy := range []string{"weighted", "least", "two", "bounded"} {
+		slow := maps.Clone(compared)
 		slow[policy+"-p99-ms"] = 51
 		if balanced(slow) {
 			t.Errorf("b holds with %s nearly as slow as round", policy)

@@ -85,7 +85,7 @@ func Open(ctx context.Context, o Options) (s *System, err error) {
 			name := fmt.Sprint("backend-", i+1)
 			s.Machines = append(s.Machines, name)
 			machines = append(machines, proxy.Machine{Name: name, URL: "http://" + name})
-			if err = s.Start(name); err != nil {
+			if err = s.Start(name); err != nil { //nolint:contextcheck // session.New asks its store a question with a context that has ended: nothing waits
 				return s, err
 			}
 		}
@@ -237,8 +237,8 @@ func (s *System) Close(ctx context.Context) error {
 	defer cancel()
 	s.Stall(false)
 	var errs []error
-	for i := len(s.closers) - 1; i >= 0; i-- {
-		errs = append(errs, s.closers[i](ctx))
+	for _, end := range slices.Backward(s.closers) {
+		errs = append(errs, end(ctx))
 	}
 	s.mu.Lock()
 	running := s.running

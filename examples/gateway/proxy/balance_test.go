@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -36,14 +38,15 @@ func acquire(tb testing.TB, p *Pool, key string) *Lease {
 }
 
 // choices acquires and releases n times and returns the names.
-func choices(tb testing.TB, p *Pool, n int) (names string) {
+func choices(tb testing.TB, p *Pool, n int) string {
 	tb.Helper()
+	var names strings.Builder
 	for range n {
 		l := acquire(tb, p, "key")
-		names += l.Machine.Name
+		names.WriteString(l.Machine.Name)
 		l.Release()
 	}
-	return names
+	return names.String()
 }
 
 func TestRoundRobinIsInTurnAndSkipsWhoIsNotReady(t *testing.T) {
@@ -130,7 +133,7 @@ func TestBoundedNeverPassesItsBound(t *testing.T) {
 				leases = slices.Delete(leases, i, i+1)
 				continue
 			}
-			l := acquire(t, p, []string{"hot", fmt.Sprint(rng.IntN(50))}[rng.IntN(2)])
+			l := acquire(t, p, []string{"hot", strconv.Itoa(rng.IntN(50))}[rng.IntN(2)])
 			leases = append(leases, l)
 			load[l.Machine.Name]++
 			bound := math.Ceil(LoadFactor * float64(len(leases)) * weights[l.Machine.Name[0]-'a'] / 8)
@@ -196,7 +199,7 @@ func TestAMachineThatHasLeftGetsNothing(t *testing.T) {
 		p.Remove("nobody")
 		held.Release()
 		for i := range 50 {
-			l := acquire(t, p, fmt.Sprint(i))
+			l := acquire(t, p, strconv.Itoa(i))
 			if l.Machine.Name == held.Machine.Name {
 				t.Errorf("%s: %s has left", policy, l.Machine.Name)
 			}

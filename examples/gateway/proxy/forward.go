@@ -55,14 +55,16 @@ func newForwarder(pool *Pool, machines []Machine, dial Dial) (*forwarder, error)
 	return f, nil
 }
 
-// handler passes requests on. What it adds are the headers that say where they come from; those of the client are dropped, since
-// anybody can write them.
+// handler passes requests on, with headers that say where they come from. What a client writes into those is dropped, and so is
+// what would make a machine believe that a gateway has nothing under way.
 func (f *forwarder) handler() http.Handler {
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetXForwarded()
 			r.Out.URL.Scheme, r.Out.URL.Host = "http", "chosen.below"
 			r.Out.Host = r.In.Host
+			r.Out.Header.Del(GatewayHeader)
+			r.Out.Header.Del(InFlightHeader)
 		},
 		Transport: f,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {

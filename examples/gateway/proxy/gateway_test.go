@@ -111,6 +111,7 @@ func echo(out http.ResponseWriter, r *http.Request) {
 	out.Header().Set("X-Seen-Host", r.Host)
 	out.Header().Set("X-Seen-For", r.Header.Get("X-Forwarded-For"))
 	out.Header().Set("X-Seen-Id", r.Header.Get(RequestHeader))
+	out.Header().Set("X-Seen-Probe", r.Header.Get(GatewayHeader)+r.Header.Get(InFlightHeader))
 	_, _ = out.Write(body)
 }
 
@@ -164,6 +165,9 @@ func TestMachinesSeeWhereARequestComesFrom(t *testing.T) {
 		w := newWorld(t, Options{}, map[string]http.HandlerFunc{"a": echo})
 		first := w.do("GET", "/", "", "X-Forwarded-For", "6.6.6.6", RequestHeader, "forged").Header()
 		second := w.do("GET", "/", "").Header()
+		if forged := w.do("GET", ReadyPath, "", GatewayHeader, "gw", InFlightHeader, "0").Header().Get("X-Seen-Probe"); forged != "" {
+			t.Errorf("a client speaks for a gateway: %s", forged)
+		}
 		if first.Get("X-Seen-Host") != "shop.example" || first.Get("X-Seen-For") != "192.0.2.1" {
 			t.Errorf("%v", first)
 		}
