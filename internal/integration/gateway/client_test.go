@@ -53,8 +53,8 @@ func newClient(t *testing.T) *http.Client {
 
 // load is 16 clients, each with a request under way all the time, which takes some milliseconds and must not be sent twice.
 type load struct {
-	sent, failed atomic.Int64
-	over         atomic.Bool
+	sent, failed atomic.Int64  // counted by the clients, read by the test
+	over         atomic.Bool   // set by the test; clients look at it between two requests
 	answered     chan struct{} // offered at each answer
 	running      sync.WaitGroup
 }
