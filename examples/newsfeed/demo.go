@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/sysblocks/sysblocks/examples/internal/claim"
+	"github.com/sysblocks/sysblocks/examples/internal/workload"
+	"github.com/sysblocks/sysblocks/examples/newsfeed/feed"
+	"github.com/sysblocks/sysblocks/examples/newsfeed/local"
+)
+
+// claims are what this program says of itself, each with the attack and with the naive way.
+func (c *config) claims() []claim.Claim { return append(c.listClaims(), c.copyClaims()...) }
+
+// listClaims are about what readers see, and how it gets there.
+func (c *config) listClaims() []claim.Claim {
+	return []claim.Claim{
+		{
+			ID: "a", Text: "three strategies, one timeline",
+			Run: c.strategies, Holds: func(f claim.Facts) bool {
+				return f.Over("compared", 0) && f.Is("differing", 0) && f.Over("crossover", 0) &&
+					f.AtMost("writes-hybrid", f["writes-write"]/2) && f.Is("writes-read", 0) && f.AtMost("lists-hybrid", f["lists-read"]/2)
+			},
+			ControlText: "hybrid that forgets whom to pull",
+			Control:     c.forgetful, Breaks: func(f claim.Facts) bool { return f.Over("differing", 0) },
+			Show: []string{"compared", "differing", "writes-write", "writes-hybrid", "writes-read", "lists-write", "lists-hybrid", "lists-read", "crossover"},
+		},
+		{
+			ID: "b", Text: "paging at 200 changes a second",
+			Run: c.paged(""), Holds: func(f claim.Facts) bool {
+				return f.Over("seen", 0) && f.Over("came", 0) && f.Over("went", 0) && f.Is("duplicates", 0) && f.Is("missed", 0)
+			},
+			ControlText: "pages by offset",
+			Control:     c.paged("offset=0&"), Breaks: func(f claim.Facts) bool { return f.Over("duplicates", 0) && f.Over("missed", 0) },
+			Show: []string{"present", "came", "went", "seen", "duplicates", "missed"},
+		},
+		{
+			ID: "c", Text: "consumers die in mid-batch",
+			Run: c.mortal, Holds: func(f claim.Facts) bool {
+				return f.Over("posts", 0) && f.Is("lost", 0) && f.Is("doubled", 0) && f.Over("redelivered", 0) && f.Is("dead-letters", 1) && f.AtMost("looked", f["posts"]/2)
+			},
+			ControlText: "no idempotency key; acknowledge first",
+			Control:     c.careless, Breaks: func(f claim.Facts) bool { return f.Over("doubled", 0) && f.Over("lost", 0) },
+			Show: []string{"posts", "killed", "redelivered", "looked", "lost", "doubled", "dead-letters"},
+		},
+	}
+}
+
+// copyClaims are about copies, load and order.
+func (c *config) copyClaims() []claim.Claim {
+	return []claim.Claim{
+		{
+			ID: "d", Text: "authors see their own posts",
+			Run: c.ownPosts(true), Holds: func(f claim.Facts) bool {
+				return f.Over("reads", 0) && f.Is("missed", 0) && f.Over("follower-reads", 0) && f.AtMost("primary-share", 0.35)
+			},
+			ControlText: "any follower",
+			Control:     c.ownPosts(false), Breaks: func(f claim.Facts) bool { return f.Over("missed", 0) },
+			Show: []string{"posts", "reads", "missed", "follower-reads", "primary-reads", "primary-share"},
+		},
+		{
+			ID: "e", Text: "a tenfold spike",
+			Run: c.spike, Holds: func(f claim.Facts) bool {
+				return f.Over("accepted", 0) && f.Is("delivered", f["accepted"]) && f.Is("rejected", 0) && f.Over("depth-max", 0) && f.AtMost("p99-ms", 500)
+			},
+			ControlText: "no queue: the request does the work",
+			Control:     c.spikeInline, Breaks: func(f claim.Facts) bool { return f.Over("rejected", 0) },
+			Show: []string{"sent", "accepted", "rejected", "delivered", "depth-max", "depth", "p50-ms", "p99-ms"},
+		},
+		{
+			ID: "f", Text: "the primary dies, the most advanced takes over",
+			Run: c.failOver(true), Holds: func(f claim.Facts) bool {
+				return f.Over("acked-before", 0) && f.Over("acked-after", 0) && f.Is("lost", 0)
+			},
+			ControlText: "asynchronous",
+			Control:     c.failOver(false), Breaks: func(f claim.Facts) bool { return f.Over("lost", 0) },
+			Show: []string{"acked-before", "acked-after", "lost", "latency-ms"},
+		},
+		{
+			ID: "g", Text: "order per author with 8 workers",
+			Run: c.ordered(true), Holds: func(f claim.Facts) bool { return f.Over("delivered", 0) && f.Is("out-of-order", 0) },
+			ControlText: "any worker takes any message",
+			Control:     c.ordered(false), Breaks: func(f claim.Facts) bool { return f.Over("out-of-order", 0) },
+			Show: []string{"authors", "workers", "delivered", "out-of-order"},
+		},
+	}
+}
+
+const workers = 8
+
+// with runs an attack on a fresh system.
+func (c *config) with(ctx context.Context, env claim.Env, change func(o *local.Options), attack func(s *local.System) (claim.Facts, error)) (facts claim.Facts, err error) {
+	dir, err := os.MkdirTemp("", "sysblocks-newsfeed-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	o := c.options()
+	o.Engines, o.Dir, o.Fresh, o.Celebrity, o.Replicas.Lag = env.Engines, dir, true, env.Size(c.celebrity), c.travel(env)
+	if change != nil {
+		change(&o)
+	}
+	s, err := local.Open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close(ctx)) }()
+	return attack(s)
+}
+
+// travel is the lag; a quarter with -quick.
+func (c *config) travel(env claim.Env) time.Duration {
+	if env.Quick {
+		return c.lag / 4
+	}
+	return c.lag
+}
+
+// people are names: prefix-0, prefix-1, …
+func people(prefix string, n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("%s-%d", prefix, i)
+	}
+	return names
+}
+
+// follow lets all readers follow each of the authors.
+func follow(ctx context.Context, s *local.System, authors, readers []string) error {
+	for _, author := range authors {
+		if _, err := s.Copies.Write(ctx, feed.Change{Kind: feed.Followed, Author: author, Readers: readers}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// publish posts n texts, "0", "1", …, by the authors in turn. Those of one author are published one after the other.
+func publish(ctx context.Context, env claim.Env, s *local.System, authors []string, n int) ([]feed.Post, error) {
+	posts := make([]feed.Post, n)
+	return posts, workload.Each(ctx, workers, n, func(ctx context.Context, worker, i int) (err error) {
+		env.Note("%d of %d posts", i, n)
+		own := len(authors) / workers // each worker has authors of its own
+		posts[i], _, err = s.Service.Publish(ctx, authors[worker*own+i/workers%own], fmt.Sprint(i))
+		return err
+	})
+}
+
+// settle waits until nothing is left to be delivered and all followers know it.
+func settle(ctx context.Context, env claim.Env, s *local.System) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		depth, err := s.Broker.Depth(ctx)
+		if err != nil {
+			return err
+		}
+		if depth.Waiting == 0 {
+			return s.Copies.CatchUp(ctx, s.Copies.Written())
+		}
+		env.Note("%d messages left", depth.Waiting)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%d messages are left: %w", depth.Waiting, ctx.Err())
+		}
+	}
+}
+
+// count asks the tables of the primary.
+func count(ctx context.Context, s *local.System, query string) (n float64, err error) {
+	err = s.Engines.SQL.QueryRowContext(ctx, query).Scan(&n)
+	return n, err
+}
