@@ -139,13 +139,13 @@ func follow(ctx context.Context, s *local.System, authors, readers []string) err
 	return nil
 }
 
-// publish posts n texts, "0", "1", …, by the authors in turn. Those of one author are published one after the other.
+// publish posts n texts, "0", "1", …, by the authors in turn, who say ten things at a time, one after the other.
 func publish(ctx context.Context, env claim.Env, s *local.System, authors []string, n int) ([]feed.Post, error) {
 	posts := make([]feed.Post, n)
 	return posts, workload.Each(ctx, workers, n, func(ctx context.Context, worker, i int) (err error) {
 		env.Note("%d of %d posts", i, n)
 		own := len(authors) / workers // each worker has authors of its own
-		posts[i], _, err = s.Service.Publish(ctx, authors[worker*own+i/workers%own], fmt.Sprint(i))
+		posts[i], _, err = s.Service.Publish(ctx, authors[worker*own+i/workers/10%own], fmt.Sprint(i))
 		return err
 	})
 }

@@ -25,7 +25,7 @@ type unversioned struct{ feed.Copies }
 
 func (u unversioned) Read(uint64) feed.Store { return u.Copies.Read(0) }
 
-// ownPosts is claim d: authors post over HTTP, look at once whether it is there, and go on looking for five lags. The control reads from
+// ownPosts is claim d: authors post over HTTP, look at once whether it is there, and go on looking for three lags. The control reads from
 // whichever follower has its turn.
 func (c *config) ownPosts(versioned bool) func(context.Context, claim.Env) (claim.Facts, error) {
 	return func(ctx context.Context, env claim.Env) (claim.Facts, error) {
@@ -34,12 +34,6 @@ func (c *config) ownPosts(versioned bool) func(context.Context, claim.Env) (clai
 				s.Service.Copies = unversioned{s.Copies}
 			}
 			authors := people("author", max(env.Size(40), 8))
-			if err := follow(ctx, s, authors, authors[:1]); err != nil {
-				return nil, err
-			}
-			if err := s.Copies.CatchUp(ctx, s.Copies.Written()); err != nil {
-				return nil, err
-			}
 			facts = claim.Facts{"posts": float64(len(authors)), "reads": 0, "missed": 0}
 			before := s.Copies.Stats()
 			err = exchange.Online(ctx, s.Front, func(url string) error {
@@ -76,7 +70,7 @@ func vain(ctx context.Context, transport http.RoundTripper, url, author string, 
 	posted := time.Now()
 	looks := make([]time.Duration, 20) // the first one at once
 	for i := range looks[1:] {
-		looks[i+1] = time.Duration(rng.Int64N(int64(5 * lag)))
+		looks[i+1] = time.Duration(rng.Int64N(int64(3 * lag)))
 	}
 	slices.Sort(looks)
 	for _, at := range looks {
@@ -103,13 +97,13 @@ func (c *config) failOver(synchronous bool) func(context.Context, claim.Env) (cl
 		s := replica.New(ctx, feed.NewMemory(), replica.Options{Followers: c.replicas, Lag: lag, Sync: synchronous})
 		defer s.Close()
 		l := &ledger{acked: make(map[idgen.ID]bool)}
-		writing, stop := context.WithTimeout(ctx, 6*lag)
+		writing, stop := context.WithTimeout(ctx, 4*lag)
 		defer stop()
 		var all sync.WaitGroup
 		for w := range 32 {
 			all.Go(func() { l.write(writing, s, w) })
 		}
-		wait(ctx, 3*lag)
+		wait(ctx, 2*lag)
 		s.Kill()
 		wait(ctx, lag/2) // nobody takes it for dead sooner
 		before := l.len()

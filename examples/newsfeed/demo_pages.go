@@ -25,7 +25,7 @@ func (c *config) paged(query string) func(context.Context, claim.Env) (claim.Fac
 			if err := follow(ctx, s, authors, []string{"reader"}); err != nil {
 				return nil, err
 			}
-			posts, err := publish(ctx, env, s, authors, max(env.Size(1000), 300))
+			posts, err := publish(ctx, env, s, authors, max(env.Size(400), 200))
 			if err != nil {
 				return nil, err
 			}

@@ -15,7 +15,7 @@ import (
 )
 
 // leaseTTL is short, so that a demo need not wait long for what a dead consumer held.
-const leaseTTL = 250 * time.Millisecond
+const leaseTTL = 120 * time.Millisecond
 
 // mortal is claim c: consumers are killed between the work and its acknowledgement, with more of the batch in hand.
 func (c *config) mortal(ctx context.Context, env claim.Env) (claim.Facts, error) {
@@ -38,11 +38,11 @@ func (c *config) careless(ctx context.Context, env claim.Env) (claim.Facts, erro
 func (c *config) attacked(ctx context.Context, env claim.Env, keyless bool, consuming queue.Options) (claim.Facts, error) {
 	bare := func(o *local.Options) { o.Bare, o.Keyless, o.Strategy = true, keyless, feed.OnWrite }
 	return c.with(ctx, env, bare, func(s *local.System) (claim.Facts, error) {
-		authors, readers := people("author", 40), people("reader", 30)
+		authors, readers := people("author", 40), people("reader", 20)
 		if err := follow(ctx, s, authors, readers); err != nil {
 			return nil, err
 		}
-		posts, err := publish(ctx, env, s, authors, max(env.Size(2000), 400))
+		posts, err := publish(ctx, env, s, authors, max(env.Size(600), 200))
 		if err != nil {
 			return nil, err
 		}
@@ -50,7 +50,7 @@ func (c *config) attacked(ctx context.Context, env claim.Env, keyless bool, cons
 			return nil, err
 		}
 		k := &killer{s: s, options: consuming, every: len(posts) / 4}
-		k.options.TTL, k.options.Batch = leaseTTL, 10
+		k.options.TTL, k.options.Batch = leaseTTL, 5
 		facts := claim.Facts{"posts": float64(len(posts))}
 		if err := k.run(ctx, env, facts); err != nil {
 			return nil, err
@@ -152,7 +152,7 @@ func (c *config) ordered(byAuthor bool) func(context.Context, claim.Env) (claim.
 				return nil, err
 			}
 			facts := claim.Facts{"authors": float64(len(authors)), "workers": local.Partitions, "delivered": 0, "out-of-order": 0}
-			if _, err := publish(ctx, env, s, authors, max(env.Size(3000), 500)); err != nil {
+			if _, err := publish(ctx, env, s, authors, max(env.Size(800), 240)); err != nil {
 				return nil, err
 			}
 			ctx, stop := context.WithCancel(ctx)

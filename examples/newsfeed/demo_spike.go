@@ -23,7 +23,7 @@ import (
 const (
 	calm     = 30
 	tenfold  = 10 * calm
-	capacity = 6 * calm
+	capacity = 7 * calm
 	patience = 100 * time.Millisecond // of a request that waits for the work to be done
 )
 
@@ -133,7 +133,7 @@ func (f *flood) pour(ctx context.Context, env claim.Env, url string, authors []s
 	defer transport.CloseIdleConnections()
 	lasts := 2 * time.Second
 	if env.Quick {
-		lasts = 500 * time.Millisecond
+		lasts = 400 * time.Millisecond
 	}
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -141,7 +141,7 @@ func (f *flood) pour(ctx context.Context, env claim.Env, url string, authors []s
 	for _, phase := range []struct {
 		rate   float64
 		during time.Duration
-	}{{calm, lasts / 4}, {tenfold, lasts}} {
+	}{{calm, lasts / 8}, {tenfold, lasts}} {
 		from := time.Since(began)
 		for at := range workload.Poisson(rng, phase.rate) {
 			if at > phase.during {

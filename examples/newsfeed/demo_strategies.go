@@ -96,13 +96,13 @@ func (c *config) history(ctx context.Context, env claim.Env, strategy feed.Strat
 		if err := h.begin(ctx); err != nil {
 			return nil, err
 		}
-		for i := range env.Size(1000) {
+		for i := range env.Size(400) {
 			env.Note("a: %s, event %d", strategy, i)
 			if err := h.event(ctx, i); err != nil {
 				return nil, err
 			}
 		}
-		return h.measure(ctx, env, o, env.Size(300))
+		return h.measure(ctx, env, o, env.Size(100))
 	})
 }
 

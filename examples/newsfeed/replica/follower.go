@@ -18,7 +18,7 @@ type follower struct {
 
 // run pulls until ctx ends, or until this copy is the primary itself.
 func (f *follower) run(ctx context.Context, s *Set) {
-	tick := time.NewTicker(max(f.lag/20, 2*time.Millisecond))
+	tick := time.NewTicker(max(f.lag/10, 5*time.Millisecond))
 	defer tick.Stop()
 	for {
 		primary, _ := s.current()
