@@ -29,7 +29,8 @@ func (u unversioned) Read(uint64) feed.Store { return u.Copies.Read(0) }
 // whichever follower has its turn.
 func (c *config) ownPosts(versioned bool) func(context.Context, claim.Env) (claim.Facts, error) {
 	return func(ctx context.Context, env claim.Env) (claim.Facts, error) {
-		return c.with(ctx, env, nil, func(s *local.System) (facts claim.Facts, err error) {
+		asked := func(o *local.Options) { o.Replicas.Sync = c.sync }
+		return c.with(ctx, env, asked, func(s *local.System) (facts claim.Facts, err error) {
 			if !versioned {
 				s.Service.Copies = unversioned{s.Copies}
 			}

@@ -36,12 +36,20 @@ type Redis struct {
 func NewRedis(ctx context.Context, client *redis.Client, prefix string, partitions int) (*Redis, error) {
 	r := &Redis{client: client, prefix: prefix, partitions: partitions}
 	for p := range partitions {
-		err := client.XGroupCreateMkStream(ctx, r.stream(p), group, "0").Err()
-		if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") { // it is there already
-			return nil, fmt.Errorf("queue: %w", err)
+		if err := r.create(ctx, p); err != nil {
+			return nil, err
 		}
 	}
 	return r, nil
+}
+
+// create makes the stream of a partition with its group, if it is not there.
+func (r *Redis) create(ctx context.Context, p int) error {
+	err := r.client.XGroupCreateMkStream(ctx, r.stream(p), group, "0").Err()
+	if err != nil && strings.HasPrefix(err.Error(), "BUSYGROUP") {
+		return nil
+	}
+	return wrap(err)
 }
 
 func (r *Redis) stream(p int) string { return r.prefix + "queue:" + strconv.Itoa(p) }
@@ -74,6 +82,9 @@ func (r *Redis) Disown(ctx context.Context, p int, consumer string) error {
 // recognised by the store, and only the order of two of an author's posts may suffer.
 func (r *Redis) Receive(ctx context.Context, p int, consumer string, most int) ([]Delivery, error) {
 	pending, err := r.client.XPendingExt(ctx, &redis.XPendingExtArgs{Stream: r.stream(p), Group: group, Start: "-", End: "+", Count: 1}).Result()
+	if err != nil && strings.HasPrefix(err.Error(), "NOGROUP") { // a server that has forgotten everything
+		return nil, r.create(ctx, p)
+	}
 	if err != nil {
 		return nil, wrap(err)
 	}

