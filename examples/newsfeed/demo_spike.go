@@ -23,8 +23,8 @@ import (
 const (
 	calm     = 30
 	tenfold  = 10 * calm
-	capacity = 7 * calm
-	patience = 100 * time.Millisecond // of a request that waits for the work to be done
+	capacity = 6 * calm
+	patience = 50 * time.Millisecond // of a request that waits for the work to be done
 )
 
 // flood is one run of the attack with its books.
@@ -92,7 +92,7 @@ func (c *config) flooded(
 			return nil, err
 		}
 		f := &flood{s: s, delivered: make(map[idgen.ID]bool)}
-		if f.capacity, err = ratelimit.New(ratelimit.PerSecond(capacity).WithBurst(capacity / 20)); err != nil {
+		if f.capacity, err = ratelimit.New(ratelimit.PerSecond(capacity).WithBurst(capacity / 60)); err != nil {
 			return nil, err
 		}
 		fanout, err := feed.NewFanout(s.Copies)
@@ -133,7 +133,7 @@ func (f *flood) pour(ctx context.Context, env claim.Env, url string, authors []s
 	defer transport.CloseIdleConnections()
 	lasts := 2 * time.Second
 	if env.Quick {
-		lasts = 400 * time.Millisecond
+		lasts = 600 * time.Millisecond
 	}
 	var all sync.WaitGroup
 	defer all.Wait()

@@ -122,15 +122,14 @@ func (h *histor) begin(ctx context.Context) error {
 	if err := follow(ctx, h.s, []string{"rising"}, h.crowd[len(h.readers)/2:]); err != nil {
 		return err
 	}
+	popular := append([]string{"star"}, h.authors[:len(h.authors)/2]...)
 	for _, reader := range h.readers {
 		h.book.follows[reader] = make(map[string]bool)
-		for _, author := range append([]string{"star"}, h.authors[:len(h.authors)/2]...) {
-			if err := h.follow(ctx, reader, author); err != nil {
-				return err
-			}
+		for _, author := range popular {
+			h.book.follows[reader][author] = true
 		}
 	}
-	return nil
+	return follow(ctx, h.s, popular, h.readers)
 }
 
 func (h *histor) follow(ctx context.Context, reader, author string) error {

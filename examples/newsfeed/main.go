@@ -122,7 +122,6 @@ func (c *config) estimate(a estimate.Assumptions) []estimate.Figure {
 		estimate.Of("lists-read", "qps-read × 200 followed, on read", "/s", per(a.Reads*follows)),
 		estimate.Of("star-rows", "one post of an account with 100 M followers, on write", "", func(estimate.Calendar) float64 { return 100e6 }),
 		estimate.Of("star-seconds", "the same at 100,000 rows/s", "", func(estimate.Calendar) float64 { return 100e6 / 100_000 }),
-		estimate.Of("bytes-timelines", "dau × newest 800 × 20 B", "B", func(estimate.Calendar) float64 { return a.DAU * 800 * 20 }),
 		estimate.Of("views-per-post", "reads / writes: above 1, work is saved on write", "", func(estimate.Calendar) float64 { return a.Reads / a.Writes }),
 	}
 }
