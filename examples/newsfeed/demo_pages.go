@@ -3,13 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/sysblocks/sysblocks/examples/internal/claim"
 	"github.com/sysblocks/sysblocks/examples/internal/exchange"
-	"github.com/sysblocks/sysblocks/examples/internal/workload"
+	"github.com/sysblocks/sysblocks/examples/newsfeed/attack"
 	"github.com/sysblocks/sysblocks/examples/newsfeed/feed"
 	"github.com/sysblocks/sysblocks/examples/newsfeed/local"
 	"github.com/sysblocks/sysblocks/idgen"
@@ -21,21 +20,21 @@ import (
 func (c *config) paged(query string) func(context.Context, claim.Env) (claim.Facts, error) {
 	return func(ctx context.Context, env claim.Env) (claim.Facts, error) {
 		return c.with(ctx, env, nil, func(s *local.System) (facts claim.Facts, err error) {
-			authors := people("author", 16)
-			if err := follow(ctx, s, authors, []string{"reader"}); err != nil {
+			authors := attack.People("author", 16)
+			if err := attack.Follow(ctx, s, authors, []string{"reader"}); err != nil {
 				return nil, err
 			}
-			posts, err := publish(ctx, env, s, authors, max(env.Size(400), 200))
+			posts, err := attack.Publish(ctx, env, s, authors, max(env.Size(400), 200))
 			if err != nil {
 				return nil, err
 			}
-			if err := settle(ctx, env, s); err != nil {
+			if err := attack.Settle(ctx, env, s); err != nil {
 				return nil, err
 			}
 			facts = claim.Facts{"present": float64(len(posts)), "seen": 0, "duplicates": 0, "missed": 0}
-			stop := churn(ctx, env, s, authors)
+			stop := attack.Churn(ctx, env, s, authors)
 			err = exchange.Online(ctx, s.Front, func(url string) error {
-				wait(ctx, 2*c.travel(env)) // until followers are in the midst of it, too
+				attack.Wait(ctx, 2*c.travel(env)) // until followers are in the midst of it, too
 				times, err := walk(ctx, url+"/api/home?"+query+"limit=20")
 				facts["seen"] = float64(len(times))
 				for _, p := range posts {
@@ -68,58 +67,8 @@ func walk(ctx context.Context, url string) (map[idgen.ID]int, error) {
 		}
 		times[p.ID]++
 		if read++; read%20 == 0 {
-			wait(ctx, 25*time.Millisecond)
+			attack.Wait(ctx, 25*time.Millisecond)
 		}
 	}
 	return times, nil
-}
-
-// churn publishes twenty posts, deletes them again, and so on: two hundred changes a second, by independent authors, until stop.
-func churn(ctx context.Context, env claim.Env, s *local.System, authors []string) (stop func() (came, went float64, err error)) {
-	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	var came, went float64
-	change := func(i int, young []feed.Post) ([]feed.Post, error) {
-		if i/20%2 == 0 || len(young) == 0 {
-			came++
-			p, _, err := s.Service.Publish(ctx, authors[i%len(authors)], fmt.Sprintf("young %d", i))
-			return append(young, p), err
-		}
-		went++
-		_, err := s.Service.Delete(ctx, young[0].Author, young[0].ID)
-		return young[1:], err
-	}
-	go func() {
-		var err error
-		var young []feed.Post
-		i, began := 0, time.Now()
-		for at := range workload.Poisson(workload.Rand(env.Seed, 20), 200) {
-			if err != nil || !wait(ctx, at-time.Since(began)) {
-				break
-			}
-			young, err = change(i, young)
-			i++
-		}
-		ended <- err
-	}()
-	return func() (float64, float64, error) {
-		cancel()
-		err := <-ended
-		if errors.Is(err, context.Canceled) {
-			err = nil
-		}
-		return came, went, err
-	}
-}
-
-// wait reports whether ctx goes on.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
 }

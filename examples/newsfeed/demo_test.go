@@ -35,7 +35,7 @@ func TestVerdictsFollowFromTheFacts(t *testing.T) {
 		"b": {"seen": 10, "came": 1, "went": 1, "duplicates": 0, "missed": 0},
 		"c": {"posts": 100, "lost": 0, "doubled": 0, "redelivered": 3, "looked": 3, "dead-letters": 1},
 		"d": {"reads": 100, "missed": 0, "follower-reads": 80, "primary-share": 0.2},
-		"e": {"accepted": 9, "delivered": 9, "rejected": 0, "depth-max": 4, "p99-ms": 20},
+		"e": {"accepted": 9, "delivered": 9, "rejected": 0, "depth-max": 4, "p99-ms": 290, "probe-ms": 10},
 		"f": {"acked-before": 9, "acked-after": 3, "lost": 0},
 		"g": {"delivered": 9, "out-of-order": 0},
 	}
@@ -44,7 +44,7 @@ func TestVerdictsFollowFromTheFacts(t *testing.T) {
 		"b": {"seen": 0, "came": 0, "went": 0, "duplicates": 1, "missed": 1},
 		"c": {"posts": 0, "lost": 1, "doubled": 1, "redelivered": 0, "looked": 51, "dead-letters": 0},
 		"d": {"reads": 0, "missed": 1, "follower-reads": 0, "primary-share": 0.51},
-		"e": {"accepted": 10, "delivered": 8, "rejected": 1, "depth-max": 0, "p99-ms": 501},
+		"e": {"accepted": 10, "delivered": 8, "rejected": 1, "depth-max": 0, "p99-ms": 291, "probe-ms": 9},
 		"f": {"acked-before": 0, "acked-after": 0, "lost": 1},
 		"g": {"delivered": 0, "out-of-order": 1},
 	}

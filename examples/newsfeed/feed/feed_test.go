@@ -52,7 +52,7 @@ func sqlite(t *testing.T) *feed.SQL {
 			t.Error(err)
 		}
 	})
-	for _, statement := range append(feed.Schema(), feed.Key()) {
+	for _, statement := range feed.Schema(feed.SQLOptions{}) {
 		if _, err := engines.SQL.ExecContext(t.Context(), statement); err != nil {
 			t.Fatal(err)
 		}

@@ -14,10 +14,19 @@ import (
 	"github.com/sysblocks/sysblocks/pagination/sqlpage"
 )
 
+// SQLOptions of a store.
+type SQLOptions struct {
+	Keyless bool // deliveries are not recognised when they come again, neither by their mark nor by a key: a control, not a choice
+}
+
 // Schema makes the tables. Each list is read by the front of a key: timeline (reader, id), posts (author, id). On many machines the
 // timeline is sharded by its reader, posts and follows by the author. What waits to be delivered is found by a partial index, which
 // is empty most of the time.
-func Schema() []string {
+func Schema(o SQLOptions) []string {
+	unique := "UNIQUE"
+	if o.Keyless {
+		unique = ""
+	}
 	return []string{
 		`CREATE TABLE IF NOT EXISTS posts (id BIGINT PRIMARY KEY, author TEXT NOT NULL, body TEXT NOT NULL, pulled BOOLEAN NOT NULL, fanned BOOLEAN NOT NULL)`,
 		`CREATE INDEX IF NOT EXISTS posts_author ON posts (author, id)`,
@@ -26,17 +35,12 @@ func Schema() []string {
 		`CREATE INDEX IF NOT EXISTS follows_reader ON follows (reader, author)`,
 		`CREATE TABLE IF NOT EXISTS pulled (author TEXT PRIMARY KEY)`,
 		`CREATE TABLE IF NOT EXISTS timeline (reader TEXT NOT NULL, id BIGINT NOT NULL, author TEXT NOT NULL)`,
+		`CREATE ` + unique + ` INDEX IF NOT EXISTS timeline_key ON timeline (reader, id)`,
 		`CREATE TABLE IF NOT EXISTS changes (seq BIGINT PRIMARY KEY, at BIGINT NOT NULL, body TEXT NOT NULL)`,
 		`CREATE TABLE IF NOT EXISTS head (one INTEGER PRIMARY KEY, seq BIGINT NOT NULL)`,
 		`INSERT INTO head (one, seq) VALUES (1, 0) ON CONFLICT DO NOTHING`,
 	}
 }
-
-// Key is the statement that makes a row of a timeline unique. Every service needs it; claim c shows what happens without.
-func Key() string { return `CREATE UNIQUE INDEX IF NOT EXISTS timeline_key ON timeline (reader, id)` }
-
-// NoKey is the index that a timeline needs in any case.
-func NoKey() string { return `CREATE INDEX IF NOT EXISTS timeline_key ON timeline (reader, id)` }
 
 // SQL is a Store in PostgreSQL or SQLite: the statements are the same in both, but for the function that reads a JSON list.
 type SQL struct {
@@ -45,11 +49,6 @@ type SQL struct {
 	list               string        // a table made of the JSON list in $2, whose column is called value
 	keyed              bool          // a delivery is recognised when it comes again
 	turn               chan struct{} // one writer of this process at a time; others would wait for the lock, each on a connection
-}
-
-// SQLOptions of OpenSQL.
-type SQLOptions struct {
-	Keyless bool // deliveries are not recognised when they come again: a control, not a choice
 }
 
 // OpenSQL opens a store. Schema must be there.
@@ -115,7 +114,7 @@ func (s *SQL) Write(ctx context.Context, c Change) (seq uint64, err error) {
 	}
 	body, err := json.Marshal(c)
 	if err != nil {
-		return 0, fmt.Errorf("feed: %s: %w", c.Kind, err)
+		return 0, err
 	}
 	if _, err := tx.ExecContext(ctx, `INSERT INTO changes (seq, at, body) VALUES ($1, $2, $3)`, int64(seq), time.Now().UnixMicro(), string(body)); err != nil {
 		return 0, fmt.Errorf("feed: log: %w", err)
@@ -247,12 +246,10 @@ func (s *SQL) query(ctx context.Context, row func(rows *sql.Rows) error, stateme
 		return fmt.Errorf("feed: %w", err)
 	}
 	defer func() { _ = rows.Close() }() // Err below has told
-	for rows.Next() {
-		if err := row(rows); err != nil {
-			return fmt.Errorf("feed: %w", err)
-		}
+	for err == nil && rows.Next() {
+		err = row(rows)
 	}
-	if err := rows.Err(); err != nil {
+	if err = errors.Join(err, rows.Err()); err != nil {
 		return fmt.Errorf("feed: %w", err)
 	}
 	return nil

@@ -33,7 +33,7 @@ type Options struct {
 	Strategy  feed.Strategy
 	Celebrity int
 	Replicas  replica.Options
-	Keyless   bool // see feed.SQLOptions
+	Store     feed.SQLOptions
 	Bare      bool // no consumers: the caller runs his own
 }
 
@@ -81,7 +81,7 @@ func Open(ctx context.Context, o Options) (s *System, err error) {
 	if err != nil {
 		return s, err
 	}
-	if s.Front, err = s.Frontline(s.Service); err != nil {
+	if s.Front, err = s.frontline(); err != nil {
 		return s, err
 	}
 	if o.Bare {
@@ -96,24 +96,18 @@ func (s *System) openStore(ctx context.Context, o Options) (err error) {
 	if s.Engines.Postgres {
 		pages, s.dialect = sqlpage.Postgres, sqlid.Postgres
 	}
-	statements := append(sqlid.Schema(s.dialect, ""), feed.Schema()...)
-	if o.Keyless {
-		statements = append(statements, feed.NoKey())
-	} else {
-		statements = append(statements, feed.Key())
-	}
-	for _, statement := range statements {
+	for _, statement := range append(sqlid.Schema(s.dialect, ""), feed.Schema(o.Store)...) {
 		statement = strings.Replace(statement, "CREATE TABLE idgen", "CREATE TABLE IF NOT EXISTS idgen", 1)
 		if _, err = s.Engines.SQL.ExecContext(ctx, statement); err != nil {
 			return err
 		}
 	}
-	s.Store, err = feed.OpenSQL(s.Engines.SQL, pages, feed.SQLOptions{Keyless: o.Keyless})
+	s.Store, err = feed.OpenSQL(s.Engines.SQL, pages, o.Store)
 	return err
 }
 
-// Frontline puts an instance behind sessions and the quota of authors.
-func (s *System) Frontline(service *feed.Service) (http.Handler, error) {
+// frontline puts the instance behind sessions and the quota of authors.
+func (s *System) frontline() (http.Handler, error) {
 	sessions, err := s.openSessions()
 	if err != nil {
 		return nil, err
@@ -122,7 +116,7 @@ func (s *System) Frontline(service *feed.Service) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return web.Limited(web.New(service, sessions, s.Broker.Depth), authors)
+	return web.Limited(web.New(s.Service, sessions, s.Broker.Depth), authors)
 }
 
 // start runs a consumer, and looks now and then for posts whose message was lost.

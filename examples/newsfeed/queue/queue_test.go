@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -189,7 +190,7 @@ func TestAMessageThatKillsItsConsumersIsBuriedAndItsNeighboursAreNot(t *testing.
 		send(t, b, "k", "1", "deadly", "2", "3")
 		for life := range 8 {
 			deadly := make(chan struct{}, 1)
-			kill := consume(t, b, fmt.Sprint(life), Options{TTL: time.Second, MaxDeliveries: 3}, func(ctx context.Context, d Delivery) error {
+			kill := consume(t, b, strconv.Itoa(life), Options{TTL: time.Second, MaxDeliveries: 3}, func(ctx context.Context, d Delivery) error {
 				if string(d.Body) == "deadly" {
 					deadly <- struct{}{}
 					<-ctx.Done()

@@ -57,13 +57,18 @@ func (down) Write(context.Context, feed.Change) (uint64, error) { return 0, ErrD
 func (down) Changes(context.Context, uint64, time.Time, int) ([]feed.Change, error) {
 	return nil, ErrDown
 }
+
 func (down) Posts(context.Context, ...idgen.ID) (map[idgen.ID]feed.Post, error) { return nil, ErrDown }
-func (down) Fanned(context.Context, idgen.ID) (bool, error)                     { return false, ErrDown }
-func (down) Unsent(context.Context, idgen.ID, int) ([]feed.Post, error)         { return nil, ErrDown }
-func (down) Followers(context.Context, string, int) (int, error)                { return 0, ErrDown }
-func (down) Pulled(context.Context, string) ([]string, error)                   { return nil, ErrDown }
-func (d down) Timeline(string) pagination.Source[feed.Post]                     { return d }
-func (d down) ByAuthor(string, bool) pagination.Source[feed.Post]               { return d }
+
+func (down) Fanned(context.Context, idgen.ID) (bool, error) { return false, ErrDown }
+
+func (down) Unsent(context.Context, idgen.ID, int) ([]feed.Post, error) { return nil, ErrDown }
+
+func (down) Followers(context.Context, string, int) (int, error) { return 0, ErrDown }
+
+func (down) Pulled(context.Context, string) ([]string, error)     { return nil, ErrDown }
+func (d down) Timeline(string) pagination.Source[feed.Post]       { return d }
+func (d down) ByAuthor(string, bool) pagination.Source[feed.Post] { return d }
 func (down) Fetch(context.Context, pagination.Range[feed.Post]) ([]feed.Post, error) {
 	return nil, ErrDown
 }

@@ -115,7 +115,11 @@ func (s *Set) Write(ctx context.Context, c feed.Change) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	for before := s.written.Load(); before < seq && !s.written.CompareAndSwap(before, seq); before = s.written.Load() {
+	for {
+		before := s.written.Load()
+		if before >= seq || s.written.CompareAndSwap(before, seq) {
+			break
+		}
 	}
 	if !s.opts.Sync || c.Kind == feed.Delivered {
 		return seq, nil

@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -118,7 +118,7 @@ func TestParallelPostsOfOneBrowserAreAllSeen(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 10 {
 		all.Go(func() {
-			if status, _, err := ada.Publish(t.Context(), fmt.Sprint(i)); status != 201 || err != nil {
+			if status, _, err := ada.Publish(t.Context(), strconv.Itoa(i)); status != 201 || err != nil {
 				t.Error(status, err)
 			}
 		})
@@ -143,6 +143,7 @@ func (b broken) Read(uint64) feed.Store { return b.Copies.Read(0) }
 func (broken) Followers(context.Context, string, int) (int, error) {
 	return 0, errors.New("dial 10.0.0.7: refused")
 }
+
 func (broken) Posts(context.Context, ...idgen.ID) (map[idgen.ID]feed.Post, error) {
 	return nil, errors.New("dial 10.0.0.7: refused")
 }
