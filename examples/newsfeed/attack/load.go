@@ -115,7 +115,7 @@ func Churn(ctx context.Context, env claim.Env, s *local.System, authors []string
 	return func() (float64, float64, error) {
 		cancel()
 		err := <-ended
-		if errors.Is(err, context.Canceled) {
+		if errors.Is(err, context.Canceled) { // by stop
 			err = nil
 		}
 		return came, went, err

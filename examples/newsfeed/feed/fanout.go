@@ -11,12 +11,6 @@ import (
 	"github.com/sysblocks/sysblocks/idgen"
 )
 
-// message asks for the delivery of a post.
-type message struct {
-	ID     idgen.ID `json:"id"`
-	Author string   `json:"author"`
-}
-
 // Fanout is what a consumer does with messages.
 type Fanout struct {
 	copies Copies
@@ -52,11 +46,11 @@ func (f *Fanout) Handle(ctx context.Context, body []byte, again bool) error {
 
 // Subject says which post a message asks to deliver.
 func Subject(body []byte) (id idgen.ID, author string, err error) {
-	var m message
-	if err := json.Unmarshal(body, &m); err != nil || m.ID <= 0 || m.Author == "" {
+	var p Post
+	if err := json.Unmarshal(body, &p); err != nil || p.ID <= 0 || p.Author == "" {
 		return 0, "", fmt.Errorf("%w: %.40q", ErrMalformed, body)
 	}
-	return m.ID, m.Author, nil
+	return p.ID, p.Author, nil
 }
 
 // Looked is how often the store was asked whether a post had been delivered.

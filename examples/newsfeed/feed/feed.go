@@ -91,7 +91,7 @@ func (s *Service) pulled(ctx context.Context, author string) (bool, error) {
 
 // send addresses the message by the author, so that one consumer gets all of his, in order.
 func (s *Service) send(ctx context.Context, p Post) error {
-	body, err := json.Marshal(message{p.ID, p.Author})
+	body, err := json.Marshal(Post{ID: p.ID, Author: p.Author})
 	if err != nil {
 		return err
 	}
@@ -103,11 +103,10 @@ func (s *Service) send(ctx context.Context, p Post) error {
 func (s *Service) Resend(ctx context.Context, age time.Duration) (n int, err error) {
 	below, _ := idgen.Layout{}.Range(time.Now().Add(-age), time.Now())
 	unsent, err := s.Copies.Primary().Unsent(ctx, below, 1000)
-	for _, p := range unsent {
-		if err = s.send(ctx, p); err != nil {
-			return n, err
+	for n < len(unsent) && err == nil {
+		if err = s.send(ctx, unsent[n]); err == nil {
+			n++
 		}
-		n++
 	}
 	return n, err
 }
@@ -115,13 +114,12 @@ func (s *Service) Resend(ctx context.Context, age time.Duration) (n int, err err
 // Delete removes a post of the author's, also from all timelines.
 func (s *Service) Delete(ctx context.Context, author string, id idgen.ID) (version uint64, err error) {
 	p, err := s.Post(ctx, id)
-	if err != nil {
-		return 0, err
+	if err == nil && p.Author != author {
+		err = ErrNotFound // somebody else's posts are nobody's business
 	}
-	if p.Author != author {
-		return 0, ErrNotFound // somebody else's posts are nobody's business
+	if err == nil {
+		err = s.posts.Remove(ctx, id)
 	}
-	err = s.posts.Remove(ctx, id)
 	return s.Copies.Written(), err
 }
 
@@ -205,10 +203,11 @@ type backing struct{ s *Service }
 
 func (b backing) Load(ctx context.Context, id idgen.ID) (Post, error) {
 	found, err := b.LoadMany(ctx, []idgen.ID{id})
-	if p, exists := found[id]; exists || err != nil {
-		return p, err
+	p, exists := found[id]
+	if err == nil && !exists {
+		err = ErrNotFound
 	}
-	return Post{}, ErrNotFound
+	return p, err
 }
 
 func (b backing) LoadMany(ctx context.Context, ids []idgen.ID) (map[idgen.ID]Post, error) {
@@ -220,13 +219,9 @@ func (b backing) Save(ctx context.Context, id idgen.ID, p Post) error {
 	return err
 }
 
-func (b backing) SaveMany(ctx context.Context, writes []lru.Write[idgen.ID, Post]) error {
-	for _, w := range writes {
-		if err := b.Save(ctx, w.Key, w.Value); err != nil {
-			return err
-		}
-	}
-	return nil
+// SaveMany is for caches that write back.
+func (b backing) SaveMany(context.Context, []lru.Write[idgen.ID, Post]) error {
+	return errors.ErrUnsupported
 }
 
 func (b backing) Remove(ctx context.Context, id idgen.ID) error {

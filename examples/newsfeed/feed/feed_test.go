@@ -162,28 +162,30 @@ func read(t *testing.T, pager *pagination.Pager[feed.Post]) (texts []string) {
 // and compares every list of every copy with a book.
 func TestEveryHomeIsWhatTheBookSays(t *testing.T) {
 	names := []string{"ada", "bob", "cyd", "dan", "eve", "fay"}
-	for seed := range uint64(12) {
-		for kind, store := range map[string]feed.Store{"memory": feed.NewMemory(), "sqlite": sqlite(t)} {
-			t.Run(fmt.Sprintf("seed=%d/%s", seed, kind), func(t *testing.T) {
-				rng, s, copied := rand.New(rand.NewPCG(seed, 1)), newSystem(t, store), feed.NewMemory()
-				for range 5 {
-					for range 40 {
-						s.step(rng, names)
-					}
-					for _, body := range s.queue.messages {
-						s.must(s.fanout.Handle(t.Context(), body, true))
-					}
-					changes, err := store.Changes(t.Context(), copied.Applied(), time.Now().Add(time.Second), 1_000_000)
-					s.must(err)
-					s.must(copied.Follow(changes...))
-					for _, from := range []feed.Store{store, copied} {
-						s.copies.Store = from
-						s.compare(names)
-					}
-					s.copies.Store = store
-				}
-			})
+	for seed := range uint64(24) {
+		kind, store := "memory", feed.Store(feed.NewMemory())
+		if seed%6 == 0 { // which is slower
+			kind, store = "sqlite", sqlite(t)
 		}
+		t.Run(fmt.Sprintf("seed=%d/%s", seed, kind), func(t *testing.T) {
+			rng, s, copied := rand.New(rand.NewPCG(seed, 1)), newSystem(t, store), feed.NewMemory()
+			for range 5 {
+				for range 40 {
+					s.step(rng, names)
+				}
+				for _, body := range s.queue.messages {
+					s.must(s.fanout.Handle(t.Context(), body, true))
+				}
+				changes, err := store.Changes(t.Context(), copied.Applied(), time.Now().Add(time.Second), 1_000_000)
+				s.must(err)
+				s.must(copied.Follow(changes...))
+				for _, from := range []feed.Store{store, copied} {
+					s.copies.Store = from
+					s.compare(names)
+				}
+				s.copies.Store = store
+			}
+		})
 	}
 }
 

@@ -148,11 +148,8 @@ func (m *Memory) Changes(_ context.Context, after uint64, until time.Time, limit
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	var changes []Change
-	for _, c := range m.log[min(after, uint64(len(m.log))):] {
-		if len(changes) == limit || c.At.After(until) {
-			break
-		}
-		changes = append(changes, c)
+	for n := after; n < uint64(len(m.log)) && len(changes) < limit && !m.log[n].At.After(until); n++ {
+		changes = append(changes, m.log[n])
 	}
 	return changes, nil
 }
@@ -202,8 +199,7 @@ func (m *Memory) Followers(_ context.Context, author string, limit int) (int, er
 func (m *Memory) Pulled(_ context.Context, reader string) ([]string, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	authors := slices.Sorted(maps.Keys(m.following[reader]))
-	return slices.DeleteFunc(authors, func(author string) bool { return !m.pulled[author] }), nil
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(m.following[reader])), func(author string) bool { return !m.pulled[author] }), nil
 }
 
 // Timeline implements Store.

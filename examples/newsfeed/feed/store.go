@@ -31,7 +31,7 @@ var (
 type Post struct {
 	ID     idgen.ID `db:"id" json:"id"` // in the order of time, which is the order of every list
 	Author string   `db:"author" json:"author"`
-	Text   string   `json:"text"`
+	Text   string   `json:"text,omitempty"`
 	Pulled bool     `json:"-"` // readers fetch it from its author; else it is written into the timelines of his followers
 }
 

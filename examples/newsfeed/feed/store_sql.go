@@ -61,18 +61,19 @@ func OpenSQL(db *sql.DB, d sqlpage.Dialect, o SQLOptions) (*SQL, error) {
 	if d == sqlpage.Postgres {
 		s.list = "json_array_elements_text(CAST($2 AS json)) AS value"
 	}
-	args := func(ctx context.Context) ([]any, error) {
-		args, _ := ctx.Value(argsKey{}).([]any)
-		return args, nil
-	}
 	var timelineErr, byAuthorErr error
 	s.timeline, timelineErr = sqlpage.NewSource(db, d, order, sqlpage.Query[Post]{From: "timeline", Where: "reader = ?", Args: args})
 	s.byAuthor, byAuthorErr = sqlpage.NewSource(db, d, order, sqlpage.Query[Post]{From: "posts", Where: "author = ? AND (pulled OR ?)", Args: args})
 	return s, errors.Join(timelineErr, byAuthorErr)
 }
 
-// argsKey carries whose list it is to the source.
+// argsKey carries to the source whose list is asked for.
 type argsKey struct{}
+
+func args(ctx context.Context) ([]any, error) {
+	args, _ := ctx.Value(argsKey{}).([]any)
+	return args, nil
+}
 
 func list(source pagination.Source[Post], args ...any) pagination.Source[Post] {
 	return pagination.SourceFunc[Post](func(ctx context.Context, r pagination.Range[Post]) ([]Post, error) {
@@ -105,22 +106,20 @@ func (s *SQL) Write(ctx context.Context, c Change) (seq uint64, err error) {
 	if err = tx.QueryRowContext(ctx, `UPDATE head SET seq = seq + 1 WHERE one = 1 RETURNING seq`).Scan(&seq); err != nil {
 		return 0, fmt.Errorf("feed: number: %w", err)
 	}
-	changed, err := s.apply(ctx, tx, c)
-	if err != nil {
-		return 0, fmt.Errorf("feed: %s: %w", c.Kind, err)
-	}
-	if !changed {
-		return 0, nil
-	}
 	body, err := json.Marshal(c)
 	if err != nil {
 		return 0, err
+	}
+	if changed, err := s.apply(ctx, tx, c); err != nil {
+		return 0, fmt.Errorf("feed: %s: %w", c.Kind, err)
+	} else if !changed {
+		return 0, nil
 	}
 	if _, err := tx.ExecContext(ctx, `INSERT INTO changes (seq, at, body) VALUES ($1, $2, $3)`, int64(seq), time.Now().UnixMicro(), string(body)); err != nil {
 		return 0, fmt.Errorf("feed: log: %w", err)
 	}
 	if err := tx.Commit(); err != nil {
-		return 0, fmt.Errorf("feed: commit: %w", err)
+		return 0, fmt.Errorf("feed: commit: %w", errors.Join(err, ctx.Err()))
 	}
 	return seq, nil
 }
@@ -174,15 +173,16 @@ func (s *SQL) apply(ctx context.Context, tx *sql.Tx, c Change) (changed bool, er
 // Changes implements Store.
 func (s *SQL) Changes(ctx context.Context, after uint64, until time.Time, limit int) (changes []Change, err error) {
 	err = s.query(ctx, func(rows *sql.Rows) error {
+		var c Change
 		var at int64
-		var body string
-		c := Change{}
-		if err := rows.Scan(&c.Seq, &at, &body); err != nil {
-			return err
+		var body []byte
+		err := rows.Scan(&c.Seq, &at, &body)
+		if err == nil {
+			err = json.Unmarshal(body, &c)
 		}
 		c.At = time.UnixMicro(at)
 		changes = append(changes, c)
-		return json.Unmarshal([]byte(body), &changes[len(changes)-1])
+		return err
 	}, `SELECT seq, at, body FROM changes WHERE seq > $1 AND at <= $2 ORDER BY seq LIMIT $3`, int64(after), until.UnixMicro(), limit)
 	return changes, err
 }
@@ -249,8 +249,5 @@ func (s *SQL) query(ctx context.Context, row func(rows *sql.Rows) error, stateme
 	for err == nil && rows.Next() {
 		err = row(rows)
 	}
-	if err = errors.Join(err, rows.Err()); err != nil {
-		return fmt.Errorf("feed: %w", err)
-	}
-	return nil
+	return errors.Join(err, rows.Err())
 }
