@@ -20,7 +20,7 @@ func (c *config) listClaims() []claim.Claim {
 			ID: "a", Text: "three strategies, one timeline",
 			Run: c.strategies, Holds: func(f claim.Facts) bool {
 				return f.Over("compared", 0) && f.Is("differing", 0) && f.Over("crossover", 0) &&
-					f.AtMost("writes-hybrid", f["writes-write"]/2) && f.Is("writes-read", 0) && f.AtMost("lists-hybrid", f["lists-read"]/2)
+					f.AtMost("writes-hybrid", 0.75*f["writes-write"]) && f.Is("writes-read", 0) && f.AtMost("lists-hybrid", f["lists-read"]/2)
 			},
 			ControlText: "hybrid that forgets whom to pull",
 			Control:     c.forgetful, Breaks: func(f claim.Facts) bool { return f.Over("differing", 0) },

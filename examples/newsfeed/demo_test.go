@@ -40,7 +40,7 @@ func TestVerdictsFollowFromTheFacts(t *testing.T) {
 		"g": {"delivered": 9, "out-of-order": 0},
 	}
 	spoiled := map[string]claim.Facts{
-		"a": {"compared": 0, "differing": 1, "writes-write": 19, "writes-hybrid": 51, "writes-read": 1, "lists-read": 7, "lists-hybrid": 11, "crossover": 0},
+		"a": {"compared": 0, "differing": 1, "writes-write": 13, "writes-hybrid": 76, "writes-read": 1, "lists-read": 7, "lists-hybrid": 11, "crossover": 0},
 		"b": {"seen": 0, "came": 0, "went": 0, "duplicates": 1, "missed": 1},
 		"c": {"posts": 0, "lost": 1, "doubled": 1, "redelivered": 0, "looked": 51, "dead-letters": 0},
 		"d": {"reads": 0, "missed": 1, "follower-reads": 0, "primary-share": 0.51},
