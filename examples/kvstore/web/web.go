@@ -1,4 +1,5 @@
-package main
+// Package web is the HTTP interface of the store: verbs, status codes, limits.
+package web
 
 import (
 	"encoding/json"
@@ -8,34 +9,10 @@ import (
 	"math"
 	"net/http"
 
-	"github.com/sysblocks/sysblocks/examples/internal/exchange"
 	"github.com/sysblocks/sysblocks/examples/kvstore/local"
 	"github.com/sysblocks/sysblocks/examples/kvstore/member"
 	"github.com/sysblocks/sysblocks/examples/kvstore/wire"
 )
-
-// exchanges is the HTTP interface by example, in an order that makes sense: -serve prints it, the demo replays it, the README
-// shows it.
-func exchanges() []exchange.Exchange {
-	const key = "/v1/kv/user:1"
-	return []exchange.Exchange{
-		{What: "write a key", Method: "PUT", Path: key, Body: "Ada", Status: 204},
-		{What: "read it", Method: "GET", Path: key, Status: 200, Text: "Ada", Want: map[string]string{"ETag": ""}},
-		{What: "who has it: three nodes in three zones", Method: "GET", Path: "/v1/where/user:1", Status: 200, Text: `"holds": true`},
-		{What: "the nodes and their shares", Method: "GET", Path: "/v1/ring", Status: 200, Text: `"epoch": 1`},
-		{What: "cut the power of one of them", Method: "POST", Path: "/v1/nodes/n3/kill", Status: 204},
-		{What: "the key is still there", Method: "GET", Path: key, Status: 200, Text: "Ada"},
-		{What: "and can be written", Method: "PUT", Path: key, Body: "Grace", Status: 204},
-		{What: "bring the node back from its log", Method: "POST", Path: "/v1/nodes/n3/restart", Status: 204},
-		{What: "a sixth node joins, data moves", Method: "POST", Path: "/v1/nodes", Body: `{"id":"extra","zone":"c"}`, Status: 201},
-		{What: "list keys, a page at a time", Method: "GET", Path: "/v1/keys?prefix=user:", Status: 200, Text: `"user:1"`},
-		{What: "delete", Method: "DELETE", Path: key, Status: 204},
-		{What: "nothing there", Method: "GET", Path: key, Status: 404, Text: "error"},
-		{What: "a key has at least a byte", Method: "PUT", Path: "/v1/kv/", Body: "x", Status: 400, Text: "error"},
-		{What: "no such node", Method: "POST", Path: "/v1/nodes/n99/kill", Status: 400, Text: "n99"},
-		{What: "a verb that keys do not have", Method: "POST", Path: key, Body: "x", Status: 405, Want: map[string]string{"Allow": ""}},
-	}
-}
 
 // web answers HTTP requests with the operations of a cluster.
 type web struct {
@@ -43,7 +20,8 @@ type web struct {
 	client *wire.Client
 }
 
-func newWeb(nodes *local.Cluster) http.Handler {
+// New serves a cluster.
+func New(nodes *local.Cluster) http.Handler {
 	w := &web{nodes: nodes, client: nodes.Client()}
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /v1/kv/{key...}", w.put)

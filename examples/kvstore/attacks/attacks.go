@@ -1,0 +1,53 @@
+// Package attacks states what the store claims and tries to refute it: one file per claim, with the attack, what it counts outside
+// the store, and the naive way that the same attack must break.
+package attacks
+
+import (
+	"errors"
+	"os"
+
+	"github.com/sysblocks/sysblocks/examples/internal/claim"
+	"github.com/sysblocks/sysblocks/examples/internal/workload"
+	"github.com/sysblocks/sysblocks/examples/kvstore/cluster"
+	"github.com/sysblocks/sysblocks/examples/kvstore/local"
+)
+
+// workers is how many clients work at once.
+const workers = 8
+
+// System is what is attacked, as the flags describe it.
+type System struct {
+	Nodes  int
+	Quorum cluster.Quorum
+	Files  string // the folder whose files claim g stores
+}
+
+// Claims are what the store says of itself. The System may still change until they run: flags are parsed later.
+func (s *System) Claims() []claim.Claim {
+	return []claim.Claim{s.kill(), s.join(), s.files()}
+}
+
+// alone is the control of several claims: no copies.
+func alone() *cluster.Quorum { return &cluster.Quorum{N: 1, W: 1, R: 1} }
+
+// with runs an attack on a fresh cluster in a temporary folder.
+func (s *System) with(env claim.Env, q cluster.Quorum, attack func(nodes *local.Cluster) (claim.Facts, error)) (facts claim.Facts, err error) {
+	dir, err := os.MkdirTemp("", "sysblocks-kvstore-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	nodes, err := local.Run(dir, q, local.Names(s.Nodes), env.Seed)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, nodes.Close()) }()
+	return attack(nodes)
+}
+
+// victims draws two nodes, different ones if there are two.
+func victims(env claim.Env, nodes int) (first, second string) {
+	order := workload.Rand(env.Seed, 1).Perm(nodes)
+	names := local.Names(nodes)
+	return names[order[0]].ID, names[order[len(order)-1]].ID
+}
