@@ -154,20 +154,18 @@ func (n *Node) page(body []byte) (page []storage.Entry, err error) {
 		return nil, err
 	}
 	token := n.view.Load().Before.Token
-	keys := n.store.Select(func(key string) bool { return key > after && within(ranges, token(key)) })
-	slices.Sort(keys)
 	size := 0
-	for _, key := range keys {
-		e, found, err := n.store.Get(key)
+	for e, err := range n.store.Scan("", after) {
 		if err != nil {
 			return nil, err
 		}
-		if size += len(key) + len(e.Value); found && (len(page) == 0 || size <= pageBytes) {
-			page = append(page, e)
+		if !within(ranges, token(e.Key)) {
+			continue
 		}
-		if size > pageBytes {
+		if size += len(e.Key) + len(e.Value); len(page) > 0 && size > pageBytes {
 			break
 		}
+		page = append(page, e)
 	}
 	return page, nil
 }

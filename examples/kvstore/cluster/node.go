@@ -172,7 +172,7 @@ func (n *Node) local(m wire.Message) ([]storage.Entry, error) {
 		return []storage.Entry{e}, nil
 	case wire.Keys:
 		prefix, after := wire.SplitKeys(m.Body)
-		return n.store.Keys(prefix, after, wire.PageSize), nil
+		return n.store.Keys(prefix, after, wire.PageSize)
 	default:
 		return n.page(m.Body)
 	}
@@ -196,5 +196,9 @@ func (n *Node) install(v member.View) error {
 	if v.Moving() {
 		return nil
 	}
-	return n.store.Forget(n.store.Select(func(key string) bool { return !next.Holds(n.id, key) })...)
+	gone, err := n.store.Select(func(key string) bool { return !next.Holds(n.id, key) })
+	if err != nil {
+		return err
+	}
+	return n.store.Forget(gone...)
 }
