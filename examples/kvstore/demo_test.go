@@ -22,11 +22,15 @@ func TestVerdictsFollowFromTheFacts(t *testing.T) {
 	good := map[string]claim.Facts{
 		"a": {"acked": 10, "failed": 0, "stale": 0, "lost": 0, "replayed": 1},
 		"d": {"failed": 0, "stale": 0, "lost": 0, "listed": 5, "moved": 5, "moved-elsewhere": 0, "left-behind": 0, "moved-share": 0.1, "copied-share": 0.1, "bound": 0.2},
+		"e": {"absent": 100, "runs": 3, "storage-reads": 3, "bound": 9, "present": 10, "refused-present": 0},
+		"h": {"gets": 100, "blocks": 5, "storage-reads": 5, "wrong": 0},
 		"g": {"files": 3, "unreadable": 0, "different-bytes": 0, "new-chunks": 0, "wrong-answers": 0},
 	}
 	spoiled := map[string]claim.Facts{
 		"a": {"acked": 0, "failed": 1, "stale": 1, "lost": 1, "replayed": 0},
 		"d": {"failed": 1, "stale": 1, "lost": 1, "listed": 6, "moved": 4, "moved-elsewhere": 1, "left-behind": 1, "moved-share": 0.3, "copied-share": 0.3, "bound": 0.05},
+		"e": {"absent": 0, "runs": 1, "storage-reads": 10, "bound": 2, "present": 0, "refused-present": 1},
+		"h": {"gets": 50, "blocks": 4, "storage-reads": 6, "wrong": 1},
 		"g": {"files": 0, "unreadable": 1, "different-bytes": 1, "new-chunks": 1, "wrong-answers": 1},
 	}
 	claimtest.Facts(t, kvstore, good, spoiled)

@@ -24,7 +24,7 @@ type System struct {
 
 // Claims are what the store says of itself. The System may still change until they run: flags are parsed later.
 func (s *System) Claims() []claim.Claim {
-	return []claim.Claim{s.kill(), s.join(), s.files()}
+	return []claim.Claim{s.kill(), s.join(), s.absent(), s.files(), s.hot()}
 }
 
 // alone is the control of several claims: no copies.
