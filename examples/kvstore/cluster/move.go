@@ -137,10 +137,10 @@ func (n *Node) pull(ctx context.Context, v *member.Rings, source string, ranges 
 			return page.err
 		}
 		for _, e := range page.entries {
-			if err := n.store.Put(e); err != nil {
+			if err := n.accept.Copy(e); err != nil {
 				return err
 			}
-			n.clock.observe(e.Stamp.Time)
+			n.clock.Observe(e.Stamp)
 		}
 		n.pulled.Add(int64(len(page.entries)))
 		after = page.entries[len(page.entries)-1].Key

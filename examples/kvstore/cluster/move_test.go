@@ -38,7 +38,7 @@ func TestPullRequestSurvivesTheWire(t *testing.T) {
 
 func TestSourcesFenceReadsAndWritesOfTheOldEpoch(t *testing.T) {
 	for q, want := range map[Quorum]int{
-		{3, 2, 2}: 2, {3, 3, 1}: 3, {3, 1, 3}: 3, {1, 1, 1}: 1, {5, 3, 3}: 3, {5, 4, 2}: 4,
+		{N: 3, W: 2, R: 2}: 2, {N: 3, W: 3, R: 1}: 3, {N: 3, W: 1, R: 3}: 3, {N: 1, W: 1, R: 1}: 1, {N: 5, W: 3, R: 3}: 3, {N: 5, W: 4, R: 2}: 4,
 	} {
 		got := q.sources()
 		if got != want || got+q.R <= q.N || got+q.W <= q.N || got < q.R {

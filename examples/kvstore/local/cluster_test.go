@@ -420,7 +420,7 @@ func TestTheSameNodesRunOverTCP(t *testing.T) {
 	first := member.View{Epoch: 1, Old: members, New: members}
 	nodes := map[string]*cluster.Node{}
 	for id, l := range listeners {
-		n, err := cluster.Start(id, t.TempDir(), standard(), first, l, dial)
+		n, err := cluster.Start(cluster.Config{ID: id, Dir: t.TempDir(), Quorum: standard(), First: first, Dial: dial}, l)
 		ok(t, err)
 		nodes[id] = n
 	}

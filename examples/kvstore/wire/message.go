@@ -30,17 +30,19 @@ type Kind = byte
 
 // Requests between replicas. All but View are fenced: a node of another epoch answers Stale.
 const (
-	Put  Kind = iota + 1 // entry → nothing
-	Get                  // key → entries, none or one
-	Keys                 // prefix, after → entries without values
-	Pull                 // after, ranges → entries
-	View                 // a view as JSON → nothing
+	Put     Kind = iota + 1 // entry → nothing; the newest stays
+	Get                     // key → entries, none or one
+	Keys                    // prefix, after → entries without values
+	Pull                    // after, ranges → entries
+	View                    // a view as JSON → nothing
+	Promise                 // entry without a value: key and ballot → entries, none or one, or Refused
+	Accept                  // entry → nothing, or Refused
 )
 
 // Requests of clients, to any node.
 const (
-	ClientPut  Kind = iota + 11 // entry without a stamp → nothing
-	ClientGet                   // key → entries, none or one
+	ClientPut  Kind = iota + 11 // Change → the version that is there then, without its value
+	ClientGet                   // key → the versions of it
 	ClientKeys                  // prefix, after → entries without values
 )
 
@@ -49,6 +51,9 @@ const (
 	OK          Kind = iota + 21 // entries
 	Stale                        // the other view as JSON
 	Unavailable                  // why, in words
+	Invalid                      // why, in words
+	Conflict                     // a condition does not hold
+	Refused                      // an entry with the stamp of what stands in the way
 	Failed                       // why, in words
 )
 
@@ -101,15 +106,29 @@ func (m Message) Result() ([]storage.Entry, error) {
 		return nil, ErrStale
 	case Unavailable:
 		return nil, fmt.Errorf("%w: %s", ErrUnavailable, m.Body)
+	case Invalid:
+		return nil, fmt.Errorf("%w: %s", ErrInvalid, m.Body)
+	case Conflict:
+		return nil, ErrConflict
+	case Refused:
+		e, _, err := storage.DecodeEntry(m.Body)
+		return nil, errors.Join(err, &RefusedError{By: e.Stamp})
 	}
 	return nil, fmt.Errorf("wire: %s", m.Body)
 }
 
 // Answer is the opposite of Result.
 func Answer(entries []storage.Entry, err error) Message {
+	if refused, ok := errors.AsType[*RefusedError](err); ok {
+		return Message{Kind: Refused, Body: storage.Entry{Stamp: refused.By}.AppendTo(nil)}
+	}
 	switch {
 	case err == nil:
 		return Message{Kind: OK, Body: EncodeEntries(entries)}
+	case errors.Is(err, ErrConflict):
+		return Message{Kind: Conflict}
+	case errors.Is(err, ErrInvalid):
+		return Message{Kind: Invalid, Body: []byte(err.Error())}
 	case errors.Is(err, ErrUnavailable):
 		return Message{Kind: Unavailable, Body: []byte(err.Error())}
 	}

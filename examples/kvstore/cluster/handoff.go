@@ -1,0 +1,52 @@
+package cluster
+
+import (
+	"errors"
+	"time"
+
+	"github.com/sysblocks/sysblocks/examples/kvstore/storage"
+	"github.com/sysblocks/sysblocks/examples/kvstore/wire"
+)
+
+// hintEvery is how often a node tries to hand its hints over.
+const hintEvery = 50 * time.Millisecond
+
+// deliverHints hands hints over until the node ends.
+func (n *Node) deliverHints() {
+	every := time.NewTicker(hintEvery)
+	defer every.Stop()
+	for {
+		select {
+		case <-every.C:
+		case <-n.ctx.Done():
+			return
+		}
+		for id, entries := range n.hints.Waiting() {
+			for _, e := range entries {
+				if !n.deliver(id, e) {
+					break // still away: try again later
+				}
+			}
+		}
+	}
+}
+
+// deliver hands one hint over and reports whether the node is there. A hint for a node that is no longer a replica is void.
+func (n *Node) deliver(id string, e storage.Entry) bool {
+	v := n.view.Load()
+	if !v.Holds(id, e.Key) {
+		n.hints.Remove(id, e, false)
+		return true
+	}
+	k := wire.Put
+	if n.quorum.Mode == Linear {
+		k = wire.Accept
+	}
+	r := <-n.ask(n.ctx, v, []string{id}, k, e.AppendTo(nil), nil)
+	_, overtaken := errors.AsType[*wire.RefusedError](r.err)
+	if r.err == nil || overtaken {
+		n.hints.Remove(id, e, r.err == nil)
+		return true
+	}
+	return false
+}
