@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/sysblocks/sysblocks/examples/kvstore/member"
 	"github.com/sysblocks/sysblocks/examples/kvstore/storage"
 	"github.com/sysblocks/sysblocks/examples/kvstore/wire"
 )
@@ -49,4 +50,40 @@ func (n *Node) deliver(id string, e storage.Entry) bool {
 		return true
 	}
 	return false
+}
+
+// deliverGuests brings keys home until the node ends. What all replicas have is dropped here, unless it has changed meanwhile.
+func (n *Node) deliverGuests() {
+	every := time.NewTicker(hintEvery)
+	defer every.Stop()
+	for {
+		select {
+		case <-every.C:
+		case <-n.ctx.Done():
+			return
+		}
+		v := n.view.Load()
+		for _, key := range n.guests.List() {
+			n.guests.Remove(key) // first, so that whoever writes it meanwhile puts it back
+			if !v.Holds(n.id, key) && !n.bring(v, key) {
+				n.guests.Add(key)
+			}
+		}
+	}
+}
+
+// bring hands one key to its replicas and reports whether all have it.
+func (n *Node) bring(v *member.Rings, key string) bool {
+	e, found, err := n.store.Get(key)
+	if err != nil || !found {
+		return err == nil
+	}
+	replicas := v.Replicas(key).All()
+	answers := n.ask(n.ctx, v, replicas, wire.Merge, e.AppendTo(nil), nil)
+	if _, err := n.gather(n.ctx, member.Quorums{replicas}, answers, len(replicas)); err != nil {
+		return false
+	}
+	n.fence.RLock()
+	defer n.fence.RUnlock()
+	return n.view.Load() == v && n.sets.ForgetIf(e) == nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/sysblocks/sysblocks/examples/kvstore/linear"
 	"github.com/sysblocks/sysblocks/examples/kvstore/member"
 	"github.com/sysblocks/sysblocks/examples/kvstore/storage"
+	"github.com/sysblocks/sysblocks/examples/kvstore/versions"
 	"github.com/sysblocks/sysblocks/examples/kvstore/wire"
 	"github.com/sysblocks/sysblocks/idgen"
 )
@@ -31,8 +32,9 @@ type Mode string
 
 // The modes.
 const (
-	Newest Mode = "quorum" // the newest stamp wins
-	Linear Mode = "linear" // as if there were one copy (package linear)
+	Newest    Mode = "quorum"    // the newest stamp wins
+	Linear    Mode = "linear"    // as if there were one copy (package linear)
+	Available Mode = "available" // a write is taken wherever W nodes can be reached; what conflicts is kept side by side (package versions)
 )
 
 // Quorum says how many replicas a key has, and how many of them must answer a write and a read. With R+W > N the replicas that a
@@ -66,7 +68,9 @@ type Node struct {
 	peers  *wire.Peers
 	hints  hint.Hints
 	ids    *idgen.Snowflake
-	accept *linear.Acceptor // the part of a replica in mode linear
+	accept *linear.Acceptor  // the part of a replica in mode linear
+	sets   *versions.Replica // the part of a replica in mode available
+	guests hint.Guests       // in mode available
 
 	fence sync.RWMutex                 // read-held by a fenced request from its check to its effect; write-held by a change of view
 	view  atomic.Pointer[member.Rings] // published by install, under fence; operations load it once and keep it
@@ -98,6 +102,7 @@ func Start(c Config, listener net.Listener) (*Node, error) {
 		clock: clock{node: c.ID, base: time.Now()},
 	}
 	n.clock.Observe(store.Stats().Newest)
+	n.sets = versions.NewReplica(c.ID, store, &n.clock)
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	n.accept, err = linear.NewAcceptor(c.Dir, store)
 	var v member.View
@@ -113,6 +118,10 @@ func Start(c Config, listener net.Listener) (*Node, error) {
 	server := &wire.Server{Handle: n.handle, Quick: quick}
 	n.tasks.Go(func() { server.Serve(n.ctx, listener) })
 	n.tasks.Go(n.deliverHints)
+	if n.quorum.Mode == Available {
+		n.guests.Add(store.Select(func(key string) bool { return !n.view.Load().Holds(n.id, key) })...)
+		n.tasks.Go(n.deliverGuests)
+	}
 	return n, nil
 }
 
@@ -140,18 +149,24 @@ func (n *Node) Holds(key string) bool {
 	return found && err == nil
 }
 
-// Pending is the number of hints that wait for their node.
-func (n *Node) Pending() int { return n.hints.Len() }
+// Stamp is that of the version which the node stores, zero if there is none.
+func (n *Node) Stamp(key string) storage.Stamp {
+	e, _, _ := n.store.Get(key) // a closed store has none
+	return e.Stamp
+}
+
+// Pending is the number of hints and of keys that wait for the node where they belong.
+func (n *Node) Pending() int { return n.hints.Len() + len(n.guests.List()) }
 
 // quick are the requests that a replica answers from its own store.
 func quick(k wire.Kind) bool {
-	return k == wire.Put || k == wire.Get || k == wire.Promise || k == wire.Accept
+	return k == wire.Put || k == wire.Get || k == wire.Promise || k == wire.Accept || k == wire.Update || k == wire.Merge
 }
 
 // handle answers one request, from the network or from this node itself.
 func (n *Node) handle(ctx context.Context, m wire.Message) wire.Message {
 	switch m.Kind {
-	case wire.Put, wire.Get, wire.Keys, wire.Pull, wire.Promise, wire.Accept:
+	case wire.Put, wire.Get, wire.Keys, wire.Pull, wire.Promise, wire.Accept, wire.Update, wire.Merge:
 		n.fence.RLock()
 		defer n.fence.RUnlock()
 		if v := n.view.Load(); m.Epoch != v.Epoch {
@@ -189,6 +204,8 @@ func (n *Node) change(ctx context.Context, c wire.Change) ([]storage.Entry, erro
 	switch {
 	case n.quorum.Mode == Linear:
 		return n.changeLinear(ctx, c)
+	case n.quorum.Mode == Available:
+		return nil, n.changeAvailable(ctx, c)
 	case c.How != wire.Set:
 		return nil, fmt.Errorf("%w: mode %s knows no change that depends on the present version", wire.ErrInvalid, Newest)
 	}
@@ -197,8 +214,11 @@ func (n *Node) change(ctx context.Context, c wire.Change) ([]storage.Entry, erro
 
 // read returns the versions of a key, in the way of the mode.
 func (n *Node) read(ctx context.Context, key string) ([]storage.Entry, error) {
-	if n.quorum.Mode == Linear {
+	switch n.quorum.Mode {
+	case Linear:
 		return n.readLinear(ctx, key)
+	case Available:
+		return n.readAvailable(ctx, key)
 	}
 	return n.get(ctx, key)
 }
@@ -223,6 +243,8 @@ func (n *Node) local(m wire.Message) ([]storage.Entry, error) {
 			return n.accept.Promise(e.Key, e.Stamp)
 		}
 		return nil, n.accept.Accept(e)
+	case wire.Update, wire.Merge:
+		return n.guest(m)
 	case wire.Get:
 		e, found, err := n.store.Get(string(m.Body))
 		if err != nil || !found {
@@ -255,5 +277,5 @@ func (n *Node) install(v member.View) error {
 	if v.Moving() {
 		return nil
 	}
-	return n.store.Forget(n.store.Select(func(key string) bool { return !next.Holds(n.id, key) })...)
+	return n.sets.Forget(n.store.Select(func(key string) bool { return !next.Holds(n.id, key) })...)
 }

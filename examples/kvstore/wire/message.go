@@ -37,6 +37,8 @@ const (
 	View                    // a view as JSON → nothing
 	Promise                 // entry without a value: key and ballot → entries, none or one, or Refused
 	Accept                  // entry → nothing, or Refused
+	Update                  // Change → entry, the set of versions that comes of it
+	Merge                   // entry, a set of versions → nothing
 )
 
 // Requests of clients, to any node.
@@ -76,6 +78,14 @@ func (m Message) encode() []byte {
 	b = append(b, m.Kind)
 	b = binary.BigEndian.AppendUint64(b, m.Epoch)
 	return append(b, m.Body...)
+}
+
+// KindOf is the kind of an encoded message.
+func KindOf(frame []byte) Kind {
+	if len(frame) < frameHead {
+		return 0
+	}
+	return frame[12]
 }
 
 func readMessage(r *bufio.Reader) (Message, error) {
