@@ -25,7 +25,7 @@ type System struct {
 
 // Claims are what the store says of itself. The System may still change until they run: flags are parsed later.
 func (s *System) Claims() []claim.Claim {
-	return []claim.Claim{s.kill(), s.linear(), s.reads(), s.join(), s.partition(), s.files()}
+	return []claim.Claim{s.kill(), s.linear(), s.reads(), s.join(), s.partition(), s.files(), s.counter(), s.listing()}
 }
 
 // alone is the control of several claims: no copies.

@@ -2,9 +2,8 @@ package cluster
 
 import (
 	"context"
-	"slices"
-	"strings"
 
+	"github.com/sysblocks/sysblocks/examples/kvstore/listing"
 	"github.com/sysblocks/sysblocks/examples/kvstore/member"
 	"github.com/sysblocks/sysblocks/examples/kvstore/storage"
 	"github.com/sysblocks/sysblocks/examples/kvstore/wire"
@@ -59,47 +58,24 @@ func (n *Node) repair(ctx context.Context, v *member.Rings, got []reply) {
 }
 
 // keys lists keys by prefix. All nodes are asked and N-R may fail: of the N replicas of any key, R have answered then.
-func (n *Node) keys(ctx context.Context, prefix, after string) (page []storage.Entry, err error) {
+func (n *Node) keys(ctx context.Context, prefix, after string, limit int) (page []storage.Entry, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	err = n.retry(func(v *member.Rings) error {
-		var all []string
+		nodes := listing.Nodes{Spare: n.quorum.N - n.quorum.R, Copies: n.quorum.N}
 		for _, m := range v.Members() {
-			all = append(all, m.ID)
+			nodes.IDs = append(nodes.IDs, m.ID)
 		}
-		answers := n.ask(ctx, v, all, wire.Keys, wire.JoinKeys(prefix, after), nil)
-		need := len(all) - (n.quorum.N - n.quorum.R)
-		got, err := n.gather(ctx, member.Quorums{all}, answers, need)
-		if err == nil {
-			page = merge(got)
+		if v.Moving() || n.quorum.Mode == Available { // both sets, or guests
+			nodes.Copies = len(nodes.IDs)
 		}
+		nodes.Ask = func(ctx context.Context, id, prefix, after string, limit int) ([]storage.Entry, error) {
+			return n.one(ctx, v, id, wire.Message{Kind: wire.Keys, Epoch: v.Epoch, Body: wire.JoinKeys(prefix, after, limit)})
+		}
+		page, _, err = listing.Page(ctx, nodes, prefix, after, limit)
 		return err
 	})
 	return page, err
-}
-
-// merge unites the listings of nodes. A full listing says nothing about what lies beyond its last key, so the page ends there.
-func merge(got []reply) []storage.Entry {
-	byKey := make(map[string]storage.Entry)
-	end := ""
-	for _, r := range got {
-		for _, e := range r.entries {
-			if old, ok := byKey[e.Key]; !ok || e.Stamp.Compare(old.Stamp) > 0 {
-				byKey[e.Key] = e
-			}
-		}
-		if len(r.entries) == wire.PageSize {
-			if last := r.entries[wire.PageSize-1].Key; end == "" || last < end {
-				end = last
-			}
-		}
-	}
-	var page []storage.Entry
-	for _, e := range byKey {
-		if end == "" || e.Key <= end {
-			page = append(page, e)
-		}
-	}
-	slices.SortFunc(page, func(a, b storage.Entry) int { return strings.Compare(a.Key, b.Key) })
-	return page
 }
 
 // latest is the newest entry of the answers; none if no replica has one.

@@ -193,8 +193,11 @@ func (n *Node) handle(ctx context.Context, m wire.Message) wire.Message {
 	case wire.ClientGet:
 		return wire.Answer(n.read(ctx, string(m.Body)))
 	case wire.ClientKeys:
-		prefix, after := wire.SplitKeys(m.Body)
-		return wire.Answer(n.keys(ctx, prefix, after))
+		prefix, after, limit, err := wire.SplitKeys(m.Body)
+		if err != nil {
+			return wire.Answer(nil, err)
+		}
+		return wire.Answer(n.keys(ctx, prefix, after, limit))
 	}
 	return wire.Answer(nil, fmt.Errorf("cluster: unknown request %d", m.Kind))
 }
@@ -252,8 +255,11 @@ func (n *Node) local(m wire.Message) ([]storage.Entry, error) {
 		}
 		return []storage.Entry{e}, nil
 	case wire.Keys:
-		prefix, after := wire.SplitKeys(m.Body)
-		return n.store.Keys(prefix, after, wire.PageSize), nil
+		prefix, after, limit, err := wire.SplitKeys(m.Body)
+		if err != nil {
+			return nil, err
+		}
+		return n.store.Keys(prefix, after, limit), nil
 	default:
 		return n.page(m.Body)
 	}

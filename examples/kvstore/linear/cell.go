@@ -8,8 +8,8 @@ import (
 )
 
 // remembered is how many operations a cell knows by name. A repetition arrives within a few round trips of the first attempt, so this
-// is room for some dozens of other writers between them.
-const remembered = 64
+// is room for hundreds of other writes between them, at 8 bytes each on keys that are written so often.
+const remembered = 255
 
 // Cell is what a replica stores as the value of a key. It is the client's value, and what must travel with it.
 type Cell struct {

@@ -156,7 +156,7 @@ func TestIncrementsUnderLossAreDoneOnceEach(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			m := newMachines(t, 3, seed)
 			m.loss = 0.2
-			const clients, each = 4, remembered / 4
+			const clients, each = 4, 25
 			var names atomic.Uint64
 			var all sync.WaitGroup
 			for client := range clients {

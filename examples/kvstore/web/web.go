@@ -123,7 +123,14 @@ type keysPage struct {
 }
 
 func (w *web) keys(out http.ResponseWriter, r *http.Request) {
-	keys, next, err := w.client.Keys(r.Context(), r.FormValue("prefix"), r.FormValue("after"))
+	limit, err := wire.PageSize, error(nil)
+	if text := r.FormValue("limit"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil {
+			answer(out, 0, nil, fmt.Errorf("%w: limit: %w", wire.ErrInvalid, err))
+			return
+		}
+	}
+	keys, next, err := w.client.Keys(r.Context(), r.FormValue("prefix"), r.FormValue("after"), limit)
 	answer(out, http.StatusOK, keysPage{Keys: append([]string{}, keys...), Next: next}, err)
 }
 

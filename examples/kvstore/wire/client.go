@@ -108,20 +108,23 @@ func (c *Client) Get(ctx context.Context, key string) (e storage.Entry, found bo
 	return versions[0], true, nil
 }
 
-// Keys lists keys with a prefix, in order, after the given one. A page without more ends the listing; the next one begins after
-// its last key.
-func (c *Client) Keys(ctx context.Context, prefix, after string) (keys []string, next string, err error) {
+// Keys lists the keys with a prefix that follow the given one, in order. It looks at limit keys, at most PageSize; deleted ones among
+// them are left out. The next page begins after next; none if that is empty.
+func (c *Client) Keys(ctx context.Context, prefix, after string, limit int) (keys []string, next string, err error) {
 	if strings.ContainsRune(prefix+after, 0) {
 		return nil, "", fmt.Errorf("%w: a key has no zero byte", ErrInvalid)
 	}
-	entries, err := c.do(ctx, ClientKeys, JoinKeys(prefix, after))
+	if limit < 1 || limit > PageSize {
+		return nil, "", fmt.Errorf("%w: %d keys, want 1 to %d", ErrInvalid, limit, PageSize)
+	}
+	entries, err := c.do(ctx, ClientKeys, JoinKeys(prefix, after, limit))
 	for _, e := range entries {
 		if !e.Deleted {
 			keys = append(keys, e.Key)
 		}
 		next = e.Key
 	}
-	if len(entries) < PageSize {
+	if len(entries) < limit {
 		next = ""
 	}
 	return keys, next, err

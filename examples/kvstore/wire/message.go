@@ -32,7 +32,7 @@ type Kind = byte
 const (
 	Put     Kind = iota + 1 // entry → nothing; the newest stays
 	Get                     // key → entries, none or one
-	Keys                    // prefix, after → entries without values
+	Keys                    // prefix, after, limit → entries without values
 	Pull                    // after, ranges → entries
 	View                    // a view as JSON → nothing
 	Promise                 // entry without a value: key and ballot → entries, none or one, or Refused
@@ -45,7 +45,7 @@ const (
 const (
 	ClientPut  Kind = iota + 11 // Change → the version that is there then, without its value
 	ClientGet                   // key → the versions of it
-	ClientKeys                  // prefix, after → entries without values
+	ClientKeys                  // prefix, after, limit → entries without values
 )
 
 // Answers.
@@ -165,11 +165,16 @@ func DecodeEntries(b []byte) (entries []storage.Entry, err error) {
 	return entries, nil
 }
 
-// JoinKeys is the body of a request for keys.
-func JoinKeys(prefix, after string) []byte { return []byte(prefix + "\x00" + after) }
+// JoinKeys is the body of a request for at most limit keys.
+func JoinKeys(prefix, after string, limit int) []byte {
+	return append(binary.BigEndian.AppendUint16(nil, uint16(min(limit, PageSize))), prefix+"\x00"+after...)
+}
 
 // SplitKeys is the opposite of JoinKeys.
-func SplitKeys(body []byte) (prefix, after string) {
-	prefix, after, _ = strings.Cut(string(body), "\x00")
-	return prefix, after
+func SplitKeys(body []byte) (prefix, after string, limit int, err error) {
+	if len(body) < 3 {
+		return "", "", 0, storage.ErrCorrupt
+	}
+	prefix, after, _ = strings.Cut(string(body[2:]), "\x00")
+	return prefix, after, int(binary.BigEndian.Uint16(body)), nil
 }
