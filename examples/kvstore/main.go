@@ -16,6 +16,7 @@ import (
 
 	"github.com/sysblocks/sysblocks/examples/internal/claim"
 	"github.com/sysblocks/sysblocks/examples/kvstore/attacks"
+	"github.com/sysblocks/sysblocks/examples/kvstore/cluster"
 	"github.com/sysblocks/sysblocks/examples/kvstore/local"
 	"github.com/sysblocks/sysblocks/examples/kvstore/web"
 )
@@ -48,6 +49,7 @@ func (c *config) flags(fs *flag.FlagSet) {
 	fs.IntVar(&c.Quorum.N, "n", 3, "replicas of a key")
 	fs.IntVar(&c.Quorum.W, "w", 2, "replicas that must have a write")
 	fs.IntVar(&c.Quorum.R, "r", 2, "replicas that must answer a read")
+	fs.StringVar((*string)(&c.Quorum.Mode), "mode", string(cluster.Newest), "how replicas agree: quorum, linear or available")
 	fs.StringVar(&c.Files, "files", repository(), "demo: the `DIR` whose files claim g stores")
 }
 
@@ -59,6 +61,15 @@ func (c *config) check() error {
 	if q.N < 1 || q.N > c.Nodes || q.W < 1 || q.W > q.N || q.R < 1 || q.R > q.N {
 		return fmt.Errorf("-nodes %d -n %d -w %d -r %d, want 1 <= w, r <= n <= nodes", c.Nodes, q.N, q.W, q.R)
 	}
+	switch q.Mode {
+	case cluster.Newest, cluster.Available:
+	case cluster.Linear:
+		if q.W+q.R <= q.N {
+			return fmt.Errorf("-mode linear -n %d -w %d -r %d, want w + r > n", q.N, q.W, q.R)
+		}
+	default:
+		return fmt.Errorf("-mode %s, want quorum, linear or available", q.Mode)
+	}
 	return nil
 }
 
@@ -69,7 +80,7 @@ func (c *config) title() string {
 		names = append(names, m.ID+"/"+m.Zone)
 	}
 	q := c.Quorum
-	return fmt.Sprintf("%d nodes (%s), N=%d W=%d R=%d, embedded", c.Nodes, strings.Join(names, " "), q.N, q.W, q.R)
+	return fmt.Sprintf("%d nodes (%s), N=%d W=%d R=%d, mode %s", c.Nodes, strings.Join(names, " "), q.N, q.W, q.R, q.Mode)
 }
 
 func (c *config) serve(ctx context.Context, site claim.Site) (err error) {

@@ -30,7 +30,7 @@ func (s *System) absent() claim.Claim {
 func searched(noFilter bool) func(context.Context, claim.Env) (claim.Facts, error) {
 	return func(ctx context.Context, env claim.Env) (claim.Facts, error) {
 		o := storage.Options{CacheBytes: -1, NoFilter: noFilter}
-		return withRuns(env, o, env.Size(6_000), func(s *storage.Store, r *reads, keys []string) (claim.Facts, error) {
+		return withRuns(env, o, env.Size(6_000), func(s *storage.Store, r *diskReads, keys []string) (claim.Facts, error) {
 			rng, absent, found := workload.Rand(env.Seed, 6), env.Size(10_000), 0
 			for i := range absent {
 				env.Note("e: %d of %d absent keys", i, absent)

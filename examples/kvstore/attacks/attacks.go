@@ -10,6 +10,7 @@ import (
 	"github.com/sysblocks/sysblocks/examples/internal/workload"
 	"github.com/sysblocks/sysblocks/examples/kvstore/cluster"
 	"github.com/sysblocks/sysblocks/examples/kvstore/local"
+	"github.com/sysblocks/sysblocks/examples/kvstore/member"
 )
 
 // workers is how many clients work at once.
@@ -24,20 +25,27 @@ type System struct {
 
 // Claims are what the store says of itself. The System may still change until they run: flags are parsed later.
 func (s *System) Claims() []claim.Claim {
-	return []claim.Claim{s.kill(), s.join(), s.absent(), s.files(), s.hot()}
+	return []claim.Claim{
+		s.kill(), s.linear(), s.reads(), s.join(), s.absent(), s.partition(), s.files(), s.hot(), s.counter(), s.listing(),
+	}
 }
 
 // alone is the control of several claims: no copies.
 func alone() *cluster.Quorum { return &cluster.Quorum{N: 1, W: 1, R: 1} }
 
+// with runs an attack on a fresh cluster of the size that the flags say.
+func (s *System) with(env claim.Env, q cluster.Quorum, attack func(nodes *local.Cluster) (claim.Facts, error)) (claim.Facts, error) {
+	return with(env, q, local.Names(s.Nodes), attack)
+}
+
 // with runs an attack on a fresh cluster in a temporary folder.
-func (s *System) with(env claim.Env, q cluster.Quorum, attack func(nodes *local.Cluster) (claim.Facts, error)) (facts claim.Facts, err error) {
+func with(env claim.Env, q cluster.Quorum, members []member.Node, attack func(nodes *local.Cluster) (claim.Facts, error)) (facts claim.Facts, err error) {
 	dir, err := os.MkdirTemp("", "sysblocks-kvstore-")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	nodes, err := local.Run(dir, q, local.Names(s.Nodes), env.Seed)
+	nodes, err := local.Run(dir, q, members, env.Seed)
 	if err != nil {
 		return nil, err
 	}

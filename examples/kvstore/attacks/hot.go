@@ -28,7 +28,7 @@ func (s *System) hot() claim.Claim {
 func hammered(cacheBytes int) func(context.Context, claim.Env) (claim.Facts, error) {
 	return func(ctx context.Context, env claim.Env) (claim.Facts, error) {
 		o := storage.Options{CacheBytes: cacheBytes}
-		return withRuns(env, o, env.Size(6_000), func(s *storage.Store, r *reads, keys []string) (claim.Facts, error) {
+		return withRuns(env, o, env.Size(6_000), func(s *storage.Store, r *diskReads, keys []string) (claim.Facts, error) {
 			popular := workload.NewZipf(len(keys), 1)
 			gets := env.Size(40_000) / workers
 			var wrong atomic.Int64

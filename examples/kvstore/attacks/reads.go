@@ -1,106 +1,145 @@
 package attacks
 
 import (
-	"errors"
+	"context"
 	"fmt"
-	"io"
-	"os"
-	"sync"
+	"slices"
+	"time"
 
 	"github.com/sysblocks/sysblocks/examples/internal/claim"
-	"github.com/sysblocks/sysblocks/examples/internal/workload"
-	"github.com/sysblocks/sysblocks/examples/kvstore/storage"
+	"github.com/sysblocks/sysblocks/examples/internal/fakenet"
+	"github.com/sysblocks/sysblocks/examples/kvstore/cluster"
+	"github.com/sysblocks/sysblocks/examples/kvstore/history"
+	"github.com/sysblocks/sysblocks/examples/kvstore/local"
+	"github.com/sysblocks/sysblocks/examples/kvstore/wire"
 )
 
-// reads counts, between a store and its files, how often the files of its runs are read, and at how many different places.
-type reads struct {
-	mu     sync.Mutex
-	total  int
-	places map[place]struct{}
-}
-
-type place struct {
-	file *watched
-	at   int64
-}
-
-// watched is one file.
-type watched struct {
-	io.ReaderAt
-	reads *reads
-}
-
-func (r *reads) watch(file io.ReaderAt) io.ReaderAt { return &watched{file, r} }
-
-// ReadAt counts a read.
-func (w *watched) ReadAt(b []byte, at int64) (int, error) {
-	w.reads.mu.Lock()
-	w.reads.total++
-	w.reads.places[place{w, at}] = struct{}{}
-	w.reads.mu.Unlock()
-	return w.ReaderAt.ReadAt(b, at)
-}
-
-// reset forgets what opening and filling the store has read.
-func (r *reads) reset() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.total, r.places = 0, make(map[place]struct{})
-}
-
-// counts are the reads since the reset, and the places.
-func (r *reads) counts() (total, places float64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return float64(r.total), float64(len(r.places))
-}
-
-// withRuns runs an attack on the storage of one node, alone: its n keys lie in several runs, nothing is in its memtable, and it has
-// just been opened.
-func withRuns(env claim.Env, o storage.Options, n int, attack func(s *storage.Store, r *reads, keys []string) (claim.Facts, error)) (facts claim.Facts, err error) {
-	dir, err := os.MkdirTemp("", "sysblocks-kvstore-")
-	if err != nil {
-		return nil, err
+// reads is claim c.
+func (s *System) reads() claim.Claim {
+	return claim.Claim{
+		ID: "c", Text: "reads write back: nobody sees new, then old",
+		Run: s.inTurn(cluster.Linear), Holds: func(f claim.Facts) bool {
+			return f.Is("reads", 2) && f.Is("saw-new", 2) && f.Is("old-after-new", 0) && f.Is("rejected", 0)
+		},
+		ControlText: "R+W>N, no write-back",
+		Control:     s.inTurn(cluster.Newest), Breaks: func(f claim.Facts) bool { return f.Is("old-after-new", 1) && f.Is("rejected", 1) },
+		Show: []string{"reads", "saw-new", "old-after-new", "rejected"},
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	keys, err := fill(env, dir, n)
-	if err != nil {
-		return nil, err
-	}
-	r := &reads{}
-	r.reset()
-	o.Reads = r.watch
-	s, err := storage.Open(dir, o)
-	if err != nil {
-		return nil, err
-	}
-	r.reset()
-	facts, err = attack(s, r, keys)
-	return facts, errors.Join(err, s.Close())
 }
 
-// fill makes the runs. Each is larger than all newer ones together, so that compaction leaves them alone, and has keys of the whole
-// range.
-func fill(env claim.Env, dir string, n int) (keys []string, err error) {
-	s, err := storage.Open(dir, storage.Options{})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	for _, at := range workload.Rand(env.Seed, 5).Perm(n) {
-		key := fmt.Sprintf("key-%06d", at)
-		if err := s.Put(storage.Entry{Key: key, Stamp: storage.Stamp{Time: 1}, Value: value(key)}); err != nil {
-			return nil, err
-		}
-		keys = append(keys, key)
-		if i := len(keys); i == n*9/13 || i == n*12/13 || i == n {
-			if err := s.Flush(); err != nil {
+// inTurn is the schedule, on a key with the replicas a, b and c. While a slow write has reached a only, one client reads from a and
+// b; when it has its answer, another one reads from b and c.
+//
+//	write by x   a ───────────────────────────────── b, c
+//	read by y          a, b → new
+//	read by c                        b, c → new, only if the first read has told b
+func (s *System) inTurn(mode cluster.Mode) func(context.Context, claim.Env) (claim.Facts, error) {
+	return func(ctx context.Context, env claim.Env) (claim.Facts, error) {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		return with(env, cluster.Quorum{N: 3, W: 2, R: 2, Mode: mode}, local.Names(5), func(nodes *local.Cluster) (claim.Facts, error) {
+			key := fmt.Sprint("key-", env.Seed)
+			ring, err := nodes.Ring()
+			if err != nil {
 				return nil, err
 			}
-		}
+			replicas := ring.GetN(key, 3)
+			others := slices.DeleteFunc([]string{"n1", "n2", "n3", "n4", "n5"}, func(id string) bool { return slices.Contains(replicas, id) })
+			turn := &schedule{nodes: nodes, key: key, a: replicas[0], b: replicas[1], c: replicas[2], x: others[0], y: others[1]}
+			return turn.play(ctx)
+		})
 	}
-	return keys, nil
 }
 
-// value is what a key must have.
-func value(key string) []byte { return fmt.Appendf(nil, "%s %-88s", key, "is what this row says") }
+type schedule struct {
+	nodes         *local.Cluster
+	record        history.Recorder
+	key           string
+	a, b, c, x, y string
+}
+
+func (s *schedule) play(ctx context.Context) (claim.Facts, error) {
+	s.put(ctx, s.y, "old")
+	err := s.until(ctx, func() bool { // all three have the old value
+		for _, id := range []string{s.a, s.b, s.c} {
+			if s.nodes.Up()[id].Stamp(s.key) != s.nodes.Up()[s.a].Stamp(s.key) || !s.nodes.Up()[id].Holds(s.key) {
+				return false
+			}
+		}
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	before := s.nodes.Up()[s.a].Stamp(s.key)
+	s.nodes.Network().SetScript(s.slow)
+	defer s.nodes.Network().SetScript(nil)
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		s.put(ctx, s.x, "new")
+	}()
+	if err := s.until(ctx, func() bool { return s.nodes.Up()[s.a].Stamp(s.key) != before }); err != nil {
+		return nil, err
+	}
+	first := s.get(ctx, s.y)
+	second := s.get(ctx, s.c)
+	s.nodes.Network().SetScript(nil)
+	<-written
+	f := claim.Facts{"reads": 0, "saw-new": 0, "old-after-new": 0, "rejected": float64(s.record.Judge(judgment).Rejected)}
+	for _, value := range []string{first, second} {
+		if value != "" {
+			f["reads"]++
+		}
+		if value == "new" {
+			f["saw-new"]++
+		}
+	}
+	if first == "new" && second == "old" {
+		f["old-after-new"] = 1
+	}
+	return f, ctx.Err()
+}
+
+// slow is the network of the schedule.
+func (s *schedule) slow(from, to string, frame []byte) fakenet.Action {
+	switch k := wire.KindOf(frame); {
+	case from == s.x && to != s.a && (k == wire.Put || k == wire.Accept), // the slow write
+		from == s.y && to == s.c,                  // the first read
+		from == s.c && to == s.a && k == wire.Get: // the second
+		return fakenet.Hold
+	}
+	return fakenet.Deliver
+}
+
+func (s *schedule) put(ctx context.Context, through, value string) {
+	client := s.nodes.ClientOf("client", through)
+	defer client.Close()
+	s.record.Do(0, history.Input{Op: history.Put, Key: s.key, Value: value}, func() history.Output {
+		return history.Output{Unknown: client.Put(ctx, s.key, []byte(value)) != nil}
+	})
+}
+
+func (s *schedule) get(ctx context.Context, through string) (value string) {
+	client := s.nodes.ClientOf("client", through)
+	defer client.Close()
+	s.record.Do(1, history.Input{Op: history.Get, Key: s.key}, func() history.Output {
+		e, _, err := client.Get(ctx, s.key)
+		value = string(e.Value)
+		return history.Output{Value: value, Unknown: err != nil}
+	})
+	return value
+}
+
+func (s *schedule) until(ctx context.Context, condition func() bool) error {
+	every := time.NewTicker(time.Millisecond)
+	defer every.Stop()
+	for !condition() {
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}

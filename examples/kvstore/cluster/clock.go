@@ -3,26 +3,31 @@ package cluster
 import (
 	"sync"
 	"time"
+
+	"github.com/sysblocks/sysblocks/examples/kvstore/storage"
 )
 
 // clock is a hybrid clock: it follows the time of day, never goes back, and is ahead of every stamp that the node has seen. So a
 // node whose clock is slow still writes after what it has read.
 type clock struct {
+	node string
 	base time.Time // carries a monotonic reading: a step of the time of day does not matter
 	mu   sync.Mutex
 	last uint64
 }
 
-func (c *clock) next() uint64 {
+// Next is a stamp that nobody else gives.
+func (c *clock) Next() storage.Stamp {
 	now := uint64(c.base.UnixNano() + int64(time.Since(c.base)))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last = max(now, c.last+1)
-	return c.last
+	return storage.Stamp{Time: c.last, Node: c.node}
 }
 
-func (c *clock) observe(t uint64) {
+// Observe makes all that follow later than s.
+func (c *clock) Observe(s storage.Stamp) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.last = max(c.last, t)
+	c.last = max(c.last, s.Time)
 }

@@ -188,7 +188,7 @@ func TestADeletedKeyDoesNotComeBackWithANode(t *testing.T) {
 	for range 10 {
 		want(t, client, "k", "")
 	}
-	if keys, _, err := client.Keys(t.Context(), "", ""); err != nil || len(keys) > 0 {
+	if keys, _, err := client.Keys(t.Context(), "", "", wire.PageSize); err != nil || len(keys) > 0 {
 		t.Errorf("listed %v, %v", keys, err)
 	}
 }
@@ -336,7 +336,7 @@ func TestListingIsCompleteAndOrderedWithANodeAway(t *testing.T) {
 	ok(t, client.Put(t.Context(), "q", nil), client.Delete(t.Context(), "p/0007"), c.Kill("n3"))
 	var got []string
 	for after := ""; ; {
-		keys, next, err := client.Keys(t.Context(), "p/", after)
+		keys, next, err := client.Keys(t.Context(), "p/", after, wire.PageSize)
 		ok(t, err)
 		got = append(got, keys...)
 		if after = next; next == "" {
@@ -420,7 +420,7 @@ func TestTheSameNodesRunOverTCP(t *testing.T) {
 	first := member.View{Epoch: 1, Old: members, New: members}
 	nodes := map[string]*cluster.Node{}
 	for id, l := range listeners {
-		n, err := cluster.Start(id, t.TempDir(), standard(), first, l, dial)
+		n, err := cluster.Start(cluster.Config{ID: id, Dir: t.TempDir(), Quorum: standard(), First: first, Dial: dial}, l)
 		ok(t, err)
 		nodes[id] = n
 	}

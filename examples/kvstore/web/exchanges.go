@@ -21,6 +21,6 @@ func Exchanges() []exchange.Exchange {
 		{What: "nothing there", Method: "GET", Path: key, Status: 404, Text: "error"},
 		{What: "a key has at least a byte", Method: "PUT", Path: "/v1/kv/", Body: "x", Status: 400, Text: "error"},
 		{What: "no such node", Method: "POST", Path: "/v1/nodes/n99/kill", Status: 400, Text: "n99"},
-		{What: "a verb that keys do not have", Method: "POST", Path: key, Body: "x", Status: 405, Want: map[string]string{"Allow": ""}},
+		{What: "a verb that keys do not have", Method: "PATCH", Path: key, Body: "x", Status: 405, Want: map[string]string{"Allow": ""}},
 	}
 }

@@ -2,16 +2,21 @@
 package web
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/sysblocks/sysblocks/examples/kvstore/local"
 	"github.com/sysblocks/sysblocks/examples/kvstore/member"
+	"github.com/sysblocks/sysblocks/examples/kvstore/storage"
 	"github.com/sysblocks/sysblocks/examples/kvstore/wire"
+	"github.com/sysblocks/sysblocks/idgen"
 )
 
 // web answers HTTP requests with the operations of a cluster.
@@ -26,6 +31,7 @@ func New(nodes *local.Cluster) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /v1/kv/{key...}", w.put)
 	mux.HandleFunc("GET /v1/kv/{key...}", w.get)
+	mux.HandleFunc("POST /v1/kv/{key...}", w.add)
 	mux.HandleFunc("DELETE /v1/kv/{key...}", w.delete)
 	mux.HandleFunc("GET /v1/keys", w.keys)
 	mux.HandleFunc("GET /v1/where/{key...}", w.where)
@@ -35,27 +41,79 @@ func New(nodes *local.Cluster) http.Handler {
 	return http.NewCrossOriginProtection().Handler(mux) // a page in a browser must not kill nodes
 }
 
+// put writes a value: whatever is there, or only in the place of the version that If-Match names. If-None-Match: * is for keys that
+// have none.
 func (w *web) put(out http.ResponseWriter, r *http.Request) {
 	value, err := io.ReadAll(http.MaxBytesReader(out, r.Body, wire.MaxValue))
+	change := wire.Change{How: wire.Set, Entry: storage.Entry{Key: r.PathValue("key"), Value: value}}
+	if tag := r.Header.Get("If-Match"); tag != "" && err == nil {
+		change.How = wire.SetIf
+		change.Entry.Stamp, err = version(tag)
+	} else if r.Header.Get("If-None-Match") == "*" {
+		change.How = wire.SetIf
+	}
+	w.change(out, r, change, err)
+}
+
+func (w *web) delete(out http.ResponseWriter, r *http.Request) {
+	w.change(out, r, wire.Change{How: wire.Set, Entry: storage.Entry{Key: r.PathValue("key"), Deleted: true}}, nil)
+}
+
+// add adds the number in the body to the one that is stored.
+func (w *web) add(out http.ResponseWriter, r *http.Request) {
+	number, err := io.ReadAll(http.MaxBytesReader(out, r.Body, 20))
+	w.change(out, r, wire.Change{How: wire.Add, Entry: storage.Entry{Key: r.PathValue("key"), Value: bytes.TrimSpace(number)}}, err)
+}
+
+// change makes a change. A client that may have to repeat it names it in Idempotency-Key.
+func (w *web) change(out http.ResponseWriter, r *http.Request, c wire.Change, err error) {
+	if name := r.Header.Get("Idempotency-Key"); name != "" && err == nil {
+		id, syntax := idgen.ParseID(name)
+		if syntax != nil {
+			err = fmt.Errorf("%w: Idempotency-Key: %w", wire.ErrInvalid, syntax)
+		}
+		c.ID = uint64(id)
+	}
 	if err == nil {
-		err = w.client.Put(r.Context(), r.PathValue("key"), value)
+		var made storage.Stamp
+		if made, err = w.client.Change(r.Context(), c); made != (storage.Stamp{}) {
+			out.Header().Set("ETag", etag(made))
+		}
 	}
 	answer(out, http.StatusNoContent, nil, err)
 }
 
+// get answers with the value, or with 300 and all of them if several were written at the same time.
 func (w *web) get(out http.ResponseWriter, r *http.Request) {
-	e, found, err := w.client.Get(r.Context(), r.PathValue("key"))
-	if err != nil || !found {
+	versions, err := w.client.Versions(r.Context(), r.PathValue("key"))
+	switch {
+	case err != nil || len(versions) == 0:
 		answer(out, http.StatusNotFound, map[string]string{"error": "no such key"}, err)
-		return
+	case len(versions) == 1:
+		out.Header().Set("Content-Type", "application/octet-stream")
+		out.Header().Set("ETag", etag(versions[0].Stamp))
+		_, _ = out.Write(versions[0].Value) // the reader may have gone; nothing to be done
+	default:
+		var values []string
+		for _, v := range versions {
+			values = append(values, string(v.Value))
+		}
+		out.Header().Set("ETag", etag(versions[0].Stamp))
+		answer(out, http.StatusMultipleChoices, map[string]any{"siblings": values}, nil)
 	}
-	out.Header().Set("Content-Type", "application/octet-stream")
-	out.Header().Set("ETag", fmt.Sprintf(`"%x-%s"`, e.Stamp.Time, e.Stamp.Node))
-	_, _ = out.Write(e.Value) // the reader may have gone; nothing to be done
 }
 
-func (w *web) delete(out http.ResponseWriter, r *http.Request) {
-	answer(out, http.StatusNoContent, nil, w.client.Delete(r.Context(), r.PathValue("key")))
+func etag(s storage.Stamp) string { return fmt.Sprintf(`"%x-%s"`, s.Time, s.Node) }
+
+// version is the opposite of etag.
+func version(tag string) (s storage.Stamp, err error) {
+	number, node, ok := strings.Cut(strings.Trim(tag, `"`), "-")
+	s.Node = node
+	s.Time, err = strconv.ParseUint(number, 16, 64)
+	if !ok || err != nil {
+		return s, fmt.Errorf("%w: If-Match %.100q", wire.ErrInvalid, tag)
+	}
+	return s, nil
 }
 
 // keysPage is one page of a listing. Next is empty on the last one.
@@ -65,7 +123,14 @@ type keysPage struct {
 }
 
 func (w *web) keys(out http.ResponseWriter, r *http.Request) {
-	keys, next, err := w.client.Keys(r.Context(), r.FormValue("prefix"), r.FormValue("after"))
+	limit, err := wire.PageSize, error(nil)
+	if text := r.FormValue("limit"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil {
+			answer(out, 0, nil, fmt.Errorf("%w: limit: %w", wire.ErrInvalid, err))
+			return
+		}
+	}
+	keys, next, err := w.client.Keys(r.Context(), r.FormValue("prefix"), r.FormValue("after"), limit)
 	answer(out, http.StatusOK, keysPage{Keys: append([]string{}, keys...), Next: next}, err)
 }
 
@@ -159,6 +224,8 @@ func answer(out http.ResponseWriter, status int, body any, err error) {
 	case err == nil:
 	case errors.As(err, &tooLarge):
 		status = http.StatusRequestEntityTooLarge
+	case errors.Is(err, wire.ErrConflict):
+		status = http.StatusPreconditionFailed
 	case errors.Is(err, wire.ErrInvalid):
 		status = http.StatusBadRequest
 	case errors.Is(err, wire.ErrUnavailable):
