@@ -1,6 +1,7 @@
 package run
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/crc32"
 	"sort"
@@ -36,14 +37,14 @@ func appendItem(b []byte, key string, value []byte) []byte {
 // chance, or by intent, is refused here.
 func parse(data []byte) (*block, bool) {
 	b := &block{data: data, starts: make([]uint32, 0, min(len(data)/32+1, 256))}
-	last := ""
+	var last []byte
 	for rest := data; len(rest) > 0; {
 		key, tail, ok := entry.Cut(rest)
-		if !ok || len(b.starts) > 0 && string(key) <= last {
+		if !ok || len(b.starts) > 0 && bytes.Compare(key, last) <= 0 {
 			return nil, false
 		}
 		b.starts = append(b.starts, uint32(len(data)-len(rest)))
-		last = string(key)
+		last = key
 		if _, rest, ok = entry.Cut(tail); !ok {
 			return nil, false
 		}
