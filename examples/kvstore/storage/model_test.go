@@ -211,7 +211,7 @@ func TestReadersSeeEveryAcknowledgedWriteWhileRunsComeAndGo(t *testing.T) {
 		all.Go(func() {
 			for round := range uint64(rounds) {
 				for k := range keys {
-					put(t, s, fmt.Sprint("w", w, "-", k), round+1, fmt.Sprint(round))
+					put(t, s, fmt.Sprint("w", w, "-", k), round+1, strings.Repeat("v", int(round)))
 				}
 				for k := range keys {
 					e, found, err := s.Get(fmt.Sprint("w", w, "-", k))

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/sysblocks/sysblocks/examples/kvstore/storage/disk"
@@ -122,5 +123,63 @@ func TestAPowerCutAtEveryStepLeavesWhatWasAcknowledged(t *testing.T) {
 	}
 	if total < 200 {
 		t.Errorf("only %d steps", total)
+	}
+}
+
+// TestAPowerCutWithoutSyncLosesAtMostTheEndOfTheNewestLog runs without Sync: writes may be lost, but what is left must open, and be
+// what a store without the end of its newest log would be.
+func TestAPowerCutWithoutSyncLosesAtMostTheEndOfTheNewestLog(t *testing.T) {
+	t.Parallel()
+	dir, b := t.TempDir(), newBooks()
+	p := &platter{dir: dir, now: map[string]*inode{}, was: map[string]*inode{}}
+	rng := rand.New(rand.NewPCG(8, 8))
+	durable := map[string]string{} // what was acknowledged before the newest log began, unless it was written again
+	step := func(op, name string, do func() error) error {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for range 2 {
+			after := t.TempDir()
+			if err := p.mixed(after, rng); err != nil {
+				return err
+			}
+			got, err := read(t, after)
+			if err != nil {
+				t.Errorf("power cut before %s %s: %v", op, name, err)
+			}
+			for key, state := range durable {
+				if now, ok := got[key]; !ok || now != state {
+					t.Errorf("power cut before %s %s: %s is %q, want %s", op, name, key, now, state)
+				}
+			}
+		}
+		if op == "append" {
+			for key, may := range b.may { // from now on this key may be old or new
+				if len(may) > 1 {
+					delete(durable, key)
+				}
+			}
+		}
+		if err := unsynced(op, name, do); err != nil {
+			return err
+		}
+		if op == "create" && name != disk.LogName(1) && strings.HasSuffix(name, disk.LogSuffix) {
+			clear(durable)
+			for key, may := range b.may {
+				if len(may) == 1 && may[0] != absent {
+					durable[key] = may[0]
+				}
+			}
+		}
+		return p.made(op, name)
+	}
+	s, err := open(disk.Folder{Dir: dir, Step: step}, tiny(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if failures := b.program(s); failures > 0 {
+		t.Fatalf("%d failures", failures)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
