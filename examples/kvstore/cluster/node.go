@@ -119,7 +119,6 @@ func Start(c Config, listener net.Listener) (*Node, error) {
 	n.tasks.Go(func() { server.Serve(n.ctx, listener) })
 	n.tasks.Go(n.deliverHints)
 	if n.quorum.Mode == Available {
-		n.guests.Add(store.Select(func(key string) bool { return !n.view.Load().Holds(n.id, key) })...)
 		n.tasks.Go(n.deliverGuests)
 	}
 	return n, nil
@@ -283,5 +282,10 @@ func (n *Node) install(v member.View) error {
 	if v.Moving() {
 		return nil
 	}
-	return n.sets.Forget(n.store.Select(func(key string) bool { return !next.Holds(n.id, key) })...)
+	elsewhere := n.store.Select(func(key string) bool { return !next.Holds(n.id, key) })
+	if n.quorum.Mode == Available { // this may be the only copy: it is brought home before it goes
+		n.guests.Add(elsewhere...)
+		return nil
+	}
+	return n.store.Forget(elsewhere...)
 }
