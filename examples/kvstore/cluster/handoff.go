@@ -44,9 +44,9 @@ func (n *Node) deliver(id string, e storage.Entry) bool {
 		k = wire.Accept
 	}
 	r := <-n.ask(n.ctx, v, []string{id}, k, e.AppendTo(nil), nil)
-	_, overtaken := errors.AsType[*wire.RefusedError](r.err)
-	if r.err == nil || overtaken {
-		n.hints.Remove(id, e, r.err == nil)
+	_, overtaken := errors.AsType[*wire.RefusedError](r.Err)
+	if r.Err == nil || overtaken {
+		n.hints.Remove(id, e, r.Err == nil)
 		return true
 	}
 	return false
@@ -85,7 +85,7 @@ func (n *Node) bring(v *member.Rings, key string) {
 	}
 	replicas := v.Replicas(key).All()
 	answers := n.ask(n.ctx, v, replicas, wire.Merge, e.AppendTo(nil), nil)
-	if _, err := n.gather(n.ctx, member.Quorums{replicas}, answers, len(replicas)); err != nil {
+	if _, err = (member.Quorums{replicas}).Gather(n.ctx, answers, len(replicas)); err != nil {
 		return
 	}
 	n.fence.RLock()

@@ -16,9 +16,9 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/sysblocks/sysblocks/examples/kvstore/hint"
+	"github.com/sysblocks/sysblocks/examples/kvstore/hlc"
 	"github.com/sysblocks/sysblocks/examples/kvstore/linear"
 	"github.com/sysblocks/sysblocks/examples/kvstore/member"
 	"github.com/sysblocks/sysblocks/examples/kvstore/storage"
@@ -64,7 +64,7 @@ type Node struct {
 	dir    string
 	quorum Quorum
 	store  *storage.Store
-	clock  clock
+	clock  *hlc.Clock
 	peers  *wire.Peers
 	hints  hint.Hints
 	ids    *idgen.Snowflake
@@ -99,10 +99,10 @@ func Start(c Config, listener net.Listener) (*Node, error) {
 	}
 	n := &Node{
 		id: c.ID, dir: c.Dir, quorum: c.Quorum, store: store, peers: wire.NewPeers(c.Dial), ids: c.IDs,
-		clock: clock{node: c.ID, base: time.Now()},
+		clock: hlc.New(c.ID),
 	}
 	n.clock.Observe(store.Stats().Newest)
-	n.sets = versions.NewReplica(c.ID, store, &n.clock)
+	n.sets = versions.NewReplica(c.ID, store, n.clock)
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	n.accept, err = linear.NewAcceptor(c.Dir, store)
 	var v member.View
@@ -115,7 +115,7 @@ func Start(c Config, listener net.Listener) (*Node, error) {
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	server := &wire.Server{Handle: n.handle, Quick: quick}
+	server := &wire.Server{Handle: n.handle, Quick: wire.Quick}
 	n.tasks.Go(func() { server.Serve(n.ctx, listener) })
 	n.tasks.Go(n.deliverHints)
 	if n.quorum.Mode == Available {
@@ -156,11 +156,6 @@ func (n *Node) Stamp(key string) storage.Stamp {
 
 // Pending is the number of hints and of keys that wait for the node where they belong.
 func (n *Node) Pending() int { return n.hints.Len() + len(n.guests.List()) }
-
-// quick are the requests that a replica answers from its own store.
-func quick(k wire.Kind) bool {
-	return k == wire.Put || k == wire.Get || k == wire.Promise || k == wire.Accept || k == wire.Update || k == wire.Merge
-}
 
 // handle answers one request, from the network or from this node itself.
 func (n *Node) handle(ctx context.Context, m wire.Message) wire.Message {

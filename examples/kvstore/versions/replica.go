@@ -30,6 +30,23 @@ func NewReplica(node string, store *storage.Store, clock Clock) *Replica {
 	return r
 }
 
+// Serve answers a request to update or merge and says which key it is about.
+func (r *Replica) Serve(m wire.Message) (key string, set []storage.Entry, err error) {
+	if m.Kind == wire.Update {
+		c, err := wire.DecodeChange(m.Body)
+		if err != nil {
+			return "", nil, err
+		}
+		e, err := r.Update(c)
+		return e.Key, []storage.Entry{e}, err
+	}
+	e, _, err := storage.DecodeEntry(m.Body)
+	if err == nil {
+		err = r.Merge(e)
+	}
+	return e.Key, nil, err
+}
+
 // Update is a client's put. The new version replaces those that the client has seen, by the context in the entry's stamp; a plain
 // put has seen what this node has. The set that comes of it is for the other replicas.
 func (r *Replica) Update(c wire.Change) (storage.Entry, error) {
