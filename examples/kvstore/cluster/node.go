@@ -2,13 +2,17 @@
 //
 //	client ─▶ any node: coord.go ─┬─▶ replica 1 (zone a): node.go ─▶ storage: log, memtable
 //	                              ├─▶ replica 2 (zone b)
-//	                              └─▶ replica 3 (zone c)   away: hint.go keeps the write until it is back
+//	                              └─▶ replica 3 (zone c)   away: package hint keeps the write until it is back
+//
+// How the replicas of a key agree is the mode: coord.go alone, or coord.go's place taken by linear.go (package linear) or available.go
+// (package versions).
 //
 // The replicas of a key are distinct machines by hashring (package member), the nodes talk over any net.Conn (package wire), and a
 // join moves exactly the ranges that the ring lists (move.go).
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -93,6 +97,10 @@ type Stats struct {
 
 // Start brings a node up.
 func Start(c Config, listener net.Listener) (*Node, error) {
+	c.Quorum.Mode = cmp.Or(c.Quorum.Mode, Newest)
+	if err := member.Pin(c.Dir, string(c.Quorum.Mode)); err != nil {
+		return nil, err
+	}
 	store, err := storage.Open(c.Dir, c.Storage)
 	if err != nil {
 		return nil, err

@@ -64,7 +64,7 @@ func TestOfTwoConditionalPutsOneWins(t *testing.T) {
 				own := c.Client()
 				defer own.Close()
 				var err error
-				made[i], err = own.PutIf(t.Context(), "k", []byte(fmt.Sprint(round, i)), version)
+				made[i], err = own.PutIf(t.Context(), "k", fmt.Append(nil, round, i), version)
 				switch {
 				case err == nil:
 					won.Add(1)
@@ -168,5 +168,16 @@ func TestSiblingsSurviveAJoin(t *testing.T) {
 		_, err = client.PutIf(t.Context(), fmt.Sprint("k", i), []byte("ab"), versions[0].Stamp)
 		ok(t, err)
 		want(t, client, fmt.Sprint("k", i), "ab")
+	}
+}
+
+func TestAFolderKeepsItsMode(t *testing.T) {
+	dir := t.TempDir()
+	c, client := startIn(t, cluster.Linear, dir)
+	ok(t, client.Put(t.Context(), "k", []byte("v")), c.Close())
+	for _, mode := range []cluster.Mode{"", cluster.Newest, cluster.Available} {
+		if _, err := Run(dir, cluster.Quorum{N: 3, W: 2, R: 2, Mode: mode}, Names(5), 1); !errors.Is(err, wire.ErrInvalid) {
+			t.Errorf("mode %q: %v", mode, err)
+		}
 	}
 }
