@@ -10,14 +10,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/sysblocks/sysblocks/examples/internal/claim"
 	"github.com/sysblocks/sysblocks/examples/kvstore/attacks"
 	"github.com/sysblocks/sysblocks/examples/kvstore/cluster"
 	"github.com/sysblocks/sysblocks/examples/kvstore/local"
+	"github.com/sysblocks/sysblocks/examples/kvstore/process"
 	"github.com/sysblocks/sysblocks/examples/kvstore/web"
 )
 
@@ -26,7 +25,10 @@ import (
 func main() { claim.Main(kvstore()) }
 
 // config is what the flags decide.
-type config struct{ attacks.System }
+type config struct {
+	attacks.System
+	node, peers string // one node of several processes
+}
 
 func kvstore() claim.Example {
 	c := &config{}
@@ -50,11 +52,23 @@ func (c *config) flags(fs *flag.FlagSet) {
 	fs.IntVar(&c.Quorum.W, "w", 2, "replicas that must have a write")
 	fs.IntVar(&c.Quorum.R, "r", 2, "replicas that must answer a read")
 	fs.StringVar((*string)(&c.Quorum.Mode), "mode", string(cluster.Newest), "how replicas agree: quorum, linear or available")
+	fs.StringVar(&c.node, "node", "", "serve: run this one of the -peers only, one process for each")
+	fs.StringVar(&c.peers, "peers", "", "serve: all nodes with their `addresses`, as a=HOST:PORT,b=HOST:PORT")
 	fs.StringVar(&c.Files, "files", repository(), "demo: the `DIR` whose files claim g stores")
 }
 
 func (c *config) check() error {
 	q := c.Quorum
+	if (c.node == "") != (c.peers == "") {
+		return errors.New("-node and -peers belong together")
+	}
+	if c.peers != "" {
+		peers, err := process.ParsePeers(c.peers)
+		if err != nil {
+			return err
+		}
+		c.Nodes = len(peers)
+	}
 	if c.Nodes < 1 || c.Nodes > 100 {
 		return fmt.Errorf("-nodes %d, want 1 to 100", c.Nodes)
 	}
@@ -84,26 +98,22 @@ func (c *config) title() string {
 }
 
 func (c *config) serve(ctx context.Context, site claim.Site) (err error) {
+	if c.node != "" {
+		peers, err := process.ParsePeers(c.peers)
+		if err != nil {
+			return err
+		}
+		node, err := process.Start(ctx, site.Data, c.node, c.Quorum, peers)
+		if err != nil {
+			return err
+		}
+		site.Exchanges = nil // they kill nodes of this process
+		return errors.Join(site.HTTP(ctx, web.New(node)), node.Close())
+	}
 	nodes, err := local.Run(site.Data, c.Quorum, local.Names(c.Nodes), 1)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, nodes.Close()) }()
 	return site.HTTP(ctx, web.New(nodes))
-}
-
-// repository is the root of this repository if the program runs inside it, else the present folder.
-func repository() string {
-	here, err := os.Getwd()
-	if err != nil {
-		return "."
-	}
-	for dir := here; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
-			return dir
-		}
-		if dir == filepath.Dir(dir) {
-			return here
-		}
-	}
 }

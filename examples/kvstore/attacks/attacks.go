@@ -3,14 +3,11 @@
 package attacks
 
 import (
-	"errors"
-	"os"
-
 	"github.com/sysblocks/sysblocks/examples/internal/claim"
 	"github.com/sysblocks/sysblocks/examples/internal/workload"
+	"github.com/sysblocks/sysblocks/examples/kvstore/attacks/consistency"
 	"github.com/sysblocks/sysblocks/examples/kvstore/cluster"
 	"github.com/sysblocks/sysblocks/examples/kvstore/local"
-	"github.com/sysblocks/sysblocks/examples/kvstore/member"
 )
 
 // workers is how many clients work at once.
@@ -26,7 +23,7 @@ type System struct {
 // Claims are what the store says of itself. The System may still change until they run: flags are parsed later.
 func (s *System) Claims() []claim.Claim {
 	return []claim.Claim{
-		s.kill(), s.linear(), s.reads(), s.join(), s.absent(), s.partition(), s.files(), s.hot(), s.counter(), s.listing(),
+		s.kill(), consistency.Linear(), consistency.Reads(), s.join(), s.absent(), consistency.Partition(), s.files(), s.hot(), consistency.Counter(), s.listing(),
 	}
 }
 
@@ -35,22 +32,7 @@ func alone() *cluster.Quorum { return &cluster.Quorum{N: 1, W: 1, R: 1} }
 
 // with runs an attack on a fresh cluster of the size that the flags say.
 func (s *System) with(env claim.Env, q cluster.Quorum, attack func(nodes *local.Cluster) (claim.Facts, error)) (claim.Facts, error) {
-	return with(env, q, local.Names(s.Nodes), attack)
-}
-
-// with runs an attack on a fresh cluster in a temporary folder.
-func with(env claim.Env, q cluster.Quorum, members []member.Node, attack func(nodes *local.Cluster) (claim.Facts, error)) (facts claim.Facts, err error) {
-	dir, err := os.MkdirTemp("", "sysblocks-kvstore-")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	nodes, err := local.Run(dir, q, members, env.Seed)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, nodes.Close()) }()
-	return attack(nodes)
+	return local.Scratch(q, local.Names(s.Nodes), env.Seed, attack)
 }
 
 // victims draws two nodes, different ones if there are two.

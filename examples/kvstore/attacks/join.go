@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sysblocks/sysblocks/examples/internal/claim"
 	"github.com/sysblocks/sysblocks/examples/internal/workload"
@@ -55,6 +56,11 @@ func (s *System) joined(ctx context.Context, env claim.Env) (claim.Facts, error)
 		joiner := local.Names(s.Nodes + 1)[s.Nodes]
 		load, err := underLoad(ctx, env, w, keys, func() error { return nodes.Join(ctx, joiner) })
 		if err != nil {
+			return nil, err
+		}
+		patience, cancel := context.WithTimeout(ctx, 20*time.Second)
+		defer cancel()
+		if err := nodes.Settle(patience); err != nil {
 			return nil, err
 		}
 		after, err := nodes.Ring()

@@ -61,7 +61,7 @@ func byOffset(ctx context.Context, client *wire.Client, _ string, rows, limit in
 func (s *System) listed(next pager) func(context.Context, claim.Env) (claim.Facts, error) {
 	return func(ctx context.Context, env claim.Env) (claim.Facts, error) {
 		q := cluster.Quorum{N: 3, W: 2, R: 2}
-		return with(env, q, local.Names(5), func(nodes *local.Cluster) (claim.Facts, error) {
+		return local.Scratch(q, local.Names(5), env.Seed, func(nodes *local.Cluster) (claim.Facts, error) {
 			const pages = 10
 			client := nodes.Client()
 			defer client.Close()

@@ -39,23 +39,16 @@ func (n *Node) write(ctx context.Context, v *member.Rings, k wire.Kind, e storag
 			n.hints.Keep(id, e)
 		}
 	})
-	_, err := n.gather(ctx, sets, answers, n.quorum.W)
+	_, err := sets.Gather(ctx, answers, n.quorum.W)
 	return err
-}
-
-// reply is what one replica answered.
-type reply struct {
-	id      string
-	entries []storage.Entry
-	err     error
 }
 
 // ask sends one request to several nodes at once, this one among them. The channel has room for all answers, so nobody has to
 // wait for the last; after is called with each outcome, also when the operation has long returned. So ctx has to be one that
 // ends with the node and not with the request.
-func (n *Node) ask(ctx context.Context, v *member.Rings, ids []string, k wire.Kind, body []byte, after func(id string, err error)) <-chan reply {
+func (n *Node) ask(ctx context.Context, v *member.Rings, ids []string, k wire.Kind, body []byte, after func(id string, err error)) <-chan member.Answer {
 	ctx, cancel := context.WithTimeout(ctx, patience)
-	f := &fan{answers: make(chan reply, len(ids)), free: cancel}
+	f := &fan{answers: make(chan member.Answer, len(ids)), free: cancel}
 	f.left.Store(int32(len(ids)))
 	for _, id := range ids {
 		n.tasks.Go(func() {
@@ -63,7 +56,7 @@ func (n *Node) ask(ctx context.Context, v *member.Rings, ids []string, k wire.Ki
 			if after != nil {
 				after(id, err)
 			}
-			f.done(reply{id, entries, err})
+			f.done(member.Answer{ID: id, Entries: entries, Err: err})
 		})
 	}
 	return f.answers
@@ -71,12 +64,12 @@ func (n *Node) ask(ctx context.Context, v *member.Rings, ids []string, k wire.Ki
 
 // fan is one request on its way to several nodes.
 type fan struct {
-	answers chan reply
+	answers chan member.Answer
 	left    atomic.Int32 // counted down by each task; the last one frees the timer
 	free    context.CancelFunc
 }
 
-func (f *fan) done(r reply) {
+func (f *fan) done(r member.Answer) {
 	f.answers <- r // has room for all
 	if f.left.Add(-1) == 0 {
 		f.free()
@@ -125,34 +118,4 @@ func (n *Node) tell(ctx context.Context, id string, v member.View) error {
 		_, err = r.Result()
 	}
 	return err
-}
-
-// gather reads answers until there are enough in every set, or there cannot be.
-func (n *Node) gather(ctx context.Context, q member.Quorums, answers <-chan reply, need int) (got []reply, err error) {
-	var answered, failed []string
-	for {
-		select {
-		case r := <-answers:
-			got = append(got, r)
-			switch {
-			case errors.Is(r.err, wire.ErrStale):
-				return nil, wire.ErrStale
-			case r.err != nil:
-				failed = append(failed, r.id)
-				if _, refused := errors.AsType[*wire.RefusedError](err); !refused { // what can be cured counts more than a death
-					err = r.err
-				}
-			default:
-				answered = append(answered, r.id)
-			}
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-		if q.Reached(answered, need) {
-			return got, nil
-		}
-		if q.Hopeless(failed, need) {
-			return nil, fmt.Errorf("%w: %d failed, last: %w", wire.ErrUnavailable, len(failed), err)
-		}
-	}
 }

@@ -45,30 +45,10 @@ func (n *Node) around(v *member.Rings, key string) versions.Nodes {
 
 // guest is the part of a replica, or of a node that stands in for one. A guest is in the log like any other entry: a write was
 // acknowledged on its account.
-func (n *Node) guest(m wire.Message) (set []storage.Entry, err error) {
-	var key string
-	if m.Kind == wire.Update {
-		c, err := wire.DecodeChange(m.Body)
-		if err != nil {
-			return nil, err
-		}
-		e, err := n.sets.Update(c)
-		if err != nil {
-			return nil, err
-		}
-		key, set = e.Key, []storage.Entry{e}
-	} else {
-		e, _, err := storage.DecodeEntry(m.Body)
-		if err == nil {
-			err = n.sets.Merge(e)
-		}
-		if err != nil {
-			return nil, err
-		}
-		key = e.Key
-	}
-	if !n.view.Load().Holds(n.id, key) {
+func (n *Node) guest(m wire.Message) ([]storage.Entry, error) {
+	key, set, err := n.sets.Serve(m)
+	if err == nil && !n.view.Load().Holds(n.id, key) {
 		n.guests.Add(key)
 	}
-	return set, nil
+	return set, err
 }

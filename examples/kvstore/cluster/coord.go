@@ -24,11 +24,11 @@ func (n *Node) get(ctx context.Context, key string) (newest []storage.Entry, err
 		sets := v.Replicas(key)
 		all := sets.All()
 		answers := n.ask(ctx, v, all, wire.Get, []byte(key), nil)
-		got, err := n.gather(ctx, sets, answers, n.quorum.R)
+		got, err := sets.Gather(ctx, answers, n.quorum.R)
 		if err != nil {
 			return err
 		}
-		newest = latest(got)
+		newest = member.Newest(got)
 		n.tasks.Go(func() {
 			for range len(all) - len(got) {
 				got = append(got, <-answers)
@@ -41,17 +41,17 @@ func (n *Node) get(ctx context.Context, key string) (newest []storage.Entry, err
 }
 
 // repair writes the newest version to every replica that answered with an older one or with none.
-func (n *Node) repair(ctx context.Context, v *member.Rings, got []reply) {
-	newest := latest(got)
+func (n *Node) repair(ctx context.Context, v *member.Rings, got []member.Answer) {
+	newest := member.Newest(got)
 	if len(newest) == 0 {
 		return
 	}
 	for _, r := range got {
-		if r.err != nil || len(r.entries) > 0 && r.entries[0].Stamp.Compare(newest[0].Stamp) >= 0 {
+		if r.Err != nil || len(r.Entries) > 0 && r.Entries[0].Stamp.Compare(newest[0].Stamp) >= 0 {
 			continue
 		}
-		mended := n.ask(ctx, v, []string{r.id}, wire.Put, newest[0].AppendTo(nil), nil)
-		if m := <-mended; m.err == nil {
+		mended := n.ask(ctx, v, []string{r.ID}, wire.Put, newest[0].AppendTo(nil), nil)
+		if m := <-mended; m.Err == nil {
 			n.repaired.Add(1)
 		}
 	}
@@ -76,14 +76,4 @@ func (n *Node) keys(ctx context.Context, prefix, after string, limit int) (page 
 		return err
 	})
 	return page, err
-}
-
-// latest is the newest entry of the answers; none if no replica has one.
-func latest(got []reply) (newest []storage.Entry) {
-	for _, r := range got {
-		if len(r.entries) > 0 && (newest == nil || r.entries[0].Stamp.Compare(newest[0].Stamp) > 0) {
-			newest = r.entries[:1]
-		}
-	}
-	return newest
 }

@@ -44,9 +44,9 @@ func (n *Node) deliver(id string, e storage.Entry) bool {
 		k = wire.Accept
 	}
 	r := <-n.ask(n.ctx, v, []string{id}, k, e.AppendTo(nil), nil)
-	_, overtaken := errors.AsType[*wire.RefusedError](r.err)
-	if r.err == nil || overtaken {
-		n.hints.Remove(id, e, r.err == nil)
+	_, overtaken := errors.AsType[*wire.RefusedError](r.Err)
+	if r.Err == nil || overtaken {
+		n.hints.Remove(id, e, r.Err == nil)
 		return true
 	}
 	return false
@@ -64,26 +64,33 @@ func (n *Node) deliverGuests() {
 		}
 		v := n.view.Load()
 		for _, key := range n.guests.List() {
-			n.guests.Remove(key) // first, so that whoever writes it meanwhile puts it back
-			if !v.Holds(n.id, key) && !n.bring(v, key) {
-				n.guests.Add(key)
+			if v.Holds(n.id, key) {
+				n.guests.Remove(key) // it belongs here now
+			} else {
+				n.bring(v, key)
 			}
 		}
 	}
 }
 
-// bring hands one key to its replicas and reports whether all have it.
-func (n *Node) bring(v *member.Rings, key string) bool {
+// bring hands one key to its replicas, and drops it when all have it. Whatever goes wrong, it is tried again.
+func (n *Node) bring(v *member.Rings, key string) {
 	e, found, err := n.store.Get(key)
-	if err != nil || !found {
-		return err == nil
+	if err != nil {
+		return
+	}
+	if !found {
+		n.guests.Remove(key)
+		return
 	}
 	replicas := v.Replicas(key).All()
 	answers := n.ask(n.ctx, v, replicas, wire.Merge, e.AppendTo(nil), nil)
-	if _, err := n.gather(n.ctx, member.Quorums{replicas}, answers, len(replicas)); err != nil {
-		return false
+	if _, err = (member.Quorums{replicas}).Gather(n.ctx, answers, len(replicas)); err != nil {
+		return
 	}
 	n.fence.RLock()
 	defer n.fence.RUnlock()
-	return n.view.Load() == v && n.sets.ForgetIf(e) == nil
+	if n.view.Load() == v {
+		_ = n.sets.Forget(e, func() { n.guests.Remove(key) })
+	}
 }

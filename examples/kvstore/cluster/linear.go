@@ -21,7 +21,7 @@ func (n *Node) changeLinear(ctx context.Context, c wire.Change) (version []stora
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	err = n.retry(func(v *member.Rings) error {
-		version, err = linear.Change(ctx, &replicas{n, v, c.Entry.Key, v.Replicas(c.Entry.Key)}, &n.clock, c)
+		version, err = linear.Change(ctx, &replicas{n, v, c.Entry.Key, v.Replicas(c.Entry.Key)}, n.clock, c)
 		return err
 	})
 	return version, err
@@ -31,7 +31,7 @@ func (n *Node) readLinear(ctx context.Context, key string) (newest []storage.Ent
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	err = n.retry(func(v *member.Rings) error {
-		newest, err = linear.Read(ctx, &replicas{n, v, key, v.Replicas(key)}, &n.clock, key)
+		newest, err = linear.Read(ctx, &replicas{n, v, key, v.Replicas(key)}, n.clock, key)
 		return err
 	})
 	return newest, err
@@ -48,12 +48,12 @@ type replicas struct {
 // Read implements linear.Replicas. R answers suffice to know the newest version; that W have it makes it safe.
 func (r *replicas) Read(ctx context.Context) (newest []storage.Entry, settled bool, err error) {
 	answers := r.n.ask(r.n.ctx, r.v, r.sets.All(), wire.Get, []byte(r.key), nil)
-	got, err := r.n.gather(ctx, r.sets, answers, r.n.quorum.R)
-	newest = latest(got)
+	got, err := r.sets.Gather(ctx, answers, r.n.quorum.R)
+	newest = member.Newest(got)
 	var have []string
 	for _, g := range got {
-		if len(newest) > 0 && len(g.entries) > 0 && g.entries[0].Stamp == newest[0].Stamp {
-			have = append(have, g.id)
+		if len(newest) > 0 && len(g.Entries) > 0 && g.Entries[0].Stamp == newest[0].Stamp {
+			have = append(have, g.ID)
 		}
 	}
 	return newest, r.sets.Reached(have, r.n.quorum.W), err
@@ -63,8 +63,8 @@ func (r *replicas) Read(ctx context.Context) (newest []storage.Entry, settled bo
 func (r *replicas) Promise(ctx context.Context, ballot storage.Stamp) ([]storage.Entry, error) {
 	body := storage.Entry{Key: r.key, Stamp: ballot}.AppendTo(nil)
 	answers := r.n.ask(r.n.ctx, r.v, r.sets.All(), wire.Promise, body, nil)
-	got, err := r.n.gather(ctx, r.sets, answers, r.n.quorum.R)
-	return latest(got), err
+	got, err := r.sets.Gather(ctx, answers, r.n.quorum.R)
+	return member.Newest(got), err
 }
 
 // Accept implements linear.Replicas.

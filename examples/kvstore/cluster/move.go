@@ -124,16 +124,16 @@ func (n *Node) pull(ctx context.Context, v *member.Rings, source string, ranges 
 	after := ""
 	for {
 		answers := n.ask(ctx, v, []string{source}, wire.Pull, wire.JoinPull(after, ranges), nil)
-		var page reply
+		var page member.Answer
 		select {
 		case page = <-answers:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if page.err != nil || len(page.entries) == 0 {
-			return page.err
+		if page.Err != nil || len(page.Entries) == 0 {
+			return page.Err
 		}
-		for _, e := range page.entries {
+		for _, e := range page.Entries {
 			if n.quorum.Mode == Available {
 				err = n.sets.Merge(e)
 			} else {
@@ -144,8 +144,8 @@ func (n *Node) pull(ctx context.Context, v *member.Rings, source string, ranges 
 			}
 			n.clock.Observe(e.Stamp)
 		}
-		n.pulled.Add(int64(len(page.entries)))
-		after = page.entries[len(page.entries)-1].Key
+		n.pulled.Add(int64(len(page.Entries)))
+		after = page.Entries[len(page.Entries)-1].Key
 	}
 }
 

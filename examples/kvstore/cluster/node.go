@@ -2,13 +2,17 @@
 //
 //	client ─▶ any node: coord.go ─┬─▶ replica 1 (zone a): node.go ─▶ storage: log, memtable
 //	                              ├─▶ replica 2 (zone b)
-//	                              └─▶ replica 3 (zone c)   away: hint.go keeps the write until it is back
+//	                              └─▶ replica 3 (zone c)   away: package hint keeps the write until it is back
+//
+// How the replicas of a key agree is the mode: coord.go alone, or coord.go's place taken by linear.go (package linear) or available.go
+// (package versions).
 //
 // The replicas of a key are distinct machines by hashring (package member), the nodes talk over any net.Conn (package wire), and a
 // join moves exactly the ranges that the ring lists (move.go).
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,9 +20,9 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/sysblocks/sysblocks/examples/kvstore/hint"
+	"github.com/sysblocks/sysblocks/examples/kvstore/hlc"
 	"github.com/sysblocks/sysblocks/examples/kvstore/linear"
 	"github.com/sysblocks/sysblocks/examples/kvstore/member"
 	"github.com/sysblocks/sysblocks/examples/kvstore/storage"
@@ -64,7 +68,7 @@ type Node struct {
 	dir    string
 	quorum Quorum
 	store  *storage.Store
-	clock  clock
+	clock  *hlc.Clock
 	peers  *wire.Peers
 	hints  hint.Hints
 	ids    *idgen.Snowflake
@@ -93,16 +97,20 @@ type Stats struct {
 
 // Start brings a node up.
 func Start(c Config, listener net.Listener) (*Node, error) {
+	c.Quorum.Mode = cmp.Or(c.Quorum.Mode, Newest)
+	if err := member.Pin(c.Dir, string(c.Quorum.Mode)); err != nil {
+		return nil, err
+	}
 	store, err := storage.Open(c.Dir, c.Storage)
 	if err != nil {
 		return nil, err
 	}
 	n := &Node{
 		id: c.ID, dir: c.Dir, quorum: c.Quorum, store: store, peers: wire.NewPeers(c.Dial), ids: c.IDs,
-		clock: clock{node: c.ID, base: time.Now()},
+		clock: hlc.New(c.ID),
 	}
 	n.clock.Observe(store.Stats().Newest)
-	n.sets = versions.NewReplica(c.ID, store, &n.clock)
+	n.sets = versions.NewReplica(c.ID, store, n.clock)
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	n.accept, err = linear.NewAcceptor(c.Dir, store)
 	var v member.View
@@ -112,15 +120,10 @@ func Start(c Config, listener net.Listener) (*Node, error) {
 	if err == nil {
 		err = n.install(v)
 	}
-	if err == nil && n.quorum.Mode == Available {
-		var guests []string
-		guests, err = store.Select(func(key string) bool { return !n.view.Load().Holds(n.id, key) })
-		n.guests.Add(guests...)
-	}
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	server := &wire.Server{Handle: n.handle, Quick: quick}
+	server := &wire.Server{Handle: n.handle, Quick: wire.Quick}
 	n.tasks.Go(func() { server.Serve(n.ctx, listener) })
 	n.tasks.Go(n.deliverHints)
 	if n.quorum.Mode == Available {
@@ -161,11 +164,6 @@ func (n *Node) Stamp(key string) storage.Stamp {
 
 // Pending is the number of hints and of keys that wait for the node where they belong.
 func (n *Node) Pending() int { return n.hints.Len() + len(n.guests.List()) }
-
-// quick are the requests that a replica answers from its own store.
-func quick(k wire.Kind) bool {
-	return k == wire.Put || k == wire.Get || k == wire.Promise || k == wire.Accept || k == wire.Update || k == wire.Merge
-}
 
 // handle answers one request, from the network or from this node itself.
 func (n *Node) handle(ctx context.Context, m wire.Message) wire.Message {
@@ -287,9 +285,13 @@ func (n *Node) install(v member.View) error {
 	if v.Moving() {
 		return nil
 	}
-	gone, err := n.store.Select(func(key string) bool { return !next.Holds(n.id, key) })
+	elsewhere, err := n.store.Select(func(key string) bool { return !next.Holds(n.id, key) })
 	if err != nil {
 		return err
 	}
-	return n.sets.Forget(gone...)
+	if n.quorum.Mode == Available { // this may be the only copy: it is brought home before it goes
+		n.guests.Add(elsewhere...)
+		return nil
+	}
+	return n.store.Forget(elsewhere...)
 }

@@ -77,6 +77,21 @@ func Run(dir string, q cluster.Quorum, members []member.Node, seed int64) (*Clus
 	return c, nil
 }
 
+// Scratch runs a cluster in a temporary folder, hands it to use, and removes it.
+func Scratch[T any](q cluster.Quorum, members []member.Node, seed int64, use func(nodes *Cluster) (T, error)) (result T, err error) {
+	dir, err := os.MkdirTemp("", "sysblocks-kvstore-")
+	if err != nil {
+		return result, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	nodes, err := Run(dir, q, members, seed)
+	if err != nil {
+		return result, err
+	}
+	defer func() { err = errors.Join(err, nodes.Close()) }()
+	return use(nodes)
+}
+
 // Restart brings a node up from its folder. A node that is up stays as it is.
 func (c *Cluster) Restart(id string) error {
 	c.mu.Lock()

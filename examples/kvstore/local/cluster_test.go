@@ -22,7 +22,14 @@ func standard() cluster.Quorum { return cluster.Quorum{N: 3, W: 2, R: 2} }
 
 func start(t *testing.T, dir string) (*Cluster, *wire.Client) {
 	t.Helper()
-	c, err := Run(dir, standard(), Names(5), 1)
+	return startIn(t, cluster.Newest, dir)
+}
+
+func startIn(t *testing.T, mode cluster.Mode, dir string) (*Cluster, *wire.Client) {
+	t.Helper()
+	q := standard()
+	q.Mode = mode
+	c, err := Run(dir, q, Names(5), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -353,7 +360,11 @@ func TestListingIsCompleteAndOrderedWithANodeAway(t *testing.T) {
 func TestRandomFaultsNeverShowAnOlderValue(t *testing.T) {
 	for seed := range uint64(4) {
 		rng := rand.New(rand.NewPCG(seed, 0))
-		c, client := start(t, t.TempDir())
+		mode := cluster.Newest
+		if seed%2 == 1 {
+			mode = cluster.Linear
+		}
+		c, client := startIn(t, mode, t.TempDir())
 		away := ""
 		var joined chan error
 		written := map[string]uint64{}

@@ -30,6 +30,23 @@ func NewReplica(node string, store *storage.Store, clock Clock) *Replica {
 	return r
 }
 
+// Serve answers a request to update or merge and says which key it is about.
+func (r *Replica) Serve(m wire.Message) (key string, set []storage.Entry, err error) {
+	if m.Kind == wire.Update {
+		c, err := wire.DecodeChange(m.Body)
+		if err != nil {
+			return "", nil, err
+		}
+		e, err := r.Update(c)
+		return e.Key, []storage.Entry{e}, err
+	}
+	e, _, err := storage.DecodeEntry(m.Body)
+	if err == nil {
+		err = r.Merge(e)
+	}
+	return e.Key, nil, err
+}
+
 // Update is a client's put. The new version replaces those that the client has seen, by the context in the entry's stamp; a plain
 // put has seen what this node has. The set that comes of it is for the other replicas.
 func (r *Replica) Update(c wire.Change) (storage.Entry, error) {
@@ -73,20 +90,13 @@ func (r *Replica) Merge(e storage.Entry) error {
 	return err
 }
 
-// Forget drops keys that other nodes hold now. Of its own writes of them the node no longer knows how far it had counted, not even
-// when somebody with an older copy tells it some of them again. So from here on it counts under a new name.
-func (r *Replica) Forget(keys ...string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.actor = r.name()
-	return r.store.Forget(keys...)
-}
-
 // ErrChanged says that a set has changed since it was read.
 var ErrChanged = errors.New("versions: the set has changed")
 
-// ForgetIf drops a key, unless more has come in since e was read.
-func (r *Replica) ForgetIf(e storage.Entry) error {
+// Forget drops a key that other nodes hold now and calls gone, unless more has come in since e was read. Of its own writes of the key
+// the node no longer knows how far it had counted, not even when somebody with an older copy tells it some of them again. So from
+// here on it counts under a new name.
+func (r *Replica) Forget(e storage.Entry, gone func()) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now, _, err := r.store.Get(e.Key)
@@ -94,6 +104,7 @@ func (r *Replica) ForgetIf(e storage.Entry) error {
 		return errors.Join(err, ErrChanged)
 	}
 	r.actor = r.name()
+	gone()
 	return r.store.Forget(e.Key)
 }
 

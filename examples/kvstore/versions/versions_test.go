@@ -106,7 +106,7 @@ func TestRandomProgramsKeepExactlyWhatNobodyHasReplaced(t *testing.T) {
 					maps.Copy(known[j], known[i])
 				}
 				if rng.IntN(3) == 0 && found { // handed on
-					must(t, all[i].Forget("k"))
+					must(t, all[i].Forget(e, func() {}))
 					known[i] = map[string]bool{}
 				}
 			default:
@@ -132,6 +132,18 @@ func TestARepeatedPutMakesNoSibling(t *testing.T) {
 	set, err := a.load("k")
 	if must(t, err); len(set.Versions) != 1 {
 		t.Errorf("%d versions", len(set.Versions))
+	}
+}
+
+func TestWhatHasChangedIsNotForgotten(t *testing.T) {
+	a := replica(t, "a", &ticks{})
+	put := wire.Change{How: wire.Set, Entry: storage.Entry{Key: "k", Value: []byte("v")}}
+	e, err := a.Update(put)
+	must(t, err)
+	_, err = a.Update(put)
+	must(t, err)
+	if err := a.Forget(e, func() { t.Error("gone") }); !errors.Is(err, ErrChanged) {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -3,6 +3,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,21 +13,34 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/sysblocks/sysblocks/examples/kvstore/local"
+	"github.com/sysblocks/sysblocks/examples/kvstore/cluster"
 	"github.com/sysblocks/sysblocks/examples/kvstore/member"
 	"github.com/sysblocks/sysblocks/examples/kvstore/storage"
 	"github.com/sysblocks/sysblocks/examples/kvstore/wire"
+	"github.com/sysblocks/sysblocks/hashring"
 	"github.com/sysblocks/sysblocks/idgen"
 )
 
+// Cluster is what stands behind the interface: all nodes in one process, or one of them.
+type Cluster interface {
+	Client() *wire.Client
+	Quorum() cluster.Quorum
+	View() member.View
+	Ring() (*hashring.Snapshot[string], error)
+	Up() map[string]*cluster.Node // those that this process can look into
+	Join(ctx context.Context, m member.Node) error
+	Kill(id string) error
+	Restart(id string) error
+}
+
 // web answers HTTP requests with the operations of a cluster.
 type web struct {
-	nodes  *local.Cluster
+	nodes  Cluster
 	client *wire.Client
 }
 
 // New serves a cluster.
-func New(nodes *local.Cluster) http.Handler {
+func New(nodes Cluster) http.Handler {
 	w := &web{nodes: nodes, client: nodes.Client()}
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /v1/kv/{key...}", w.put)

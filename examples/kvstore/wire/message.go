@@ -41,6 +41,11 @@ const (
 	Merge                   // entry, a set of versions → nothing
 )
 
+// Quick are the requests that a replica answers from its own store.
+func Quick(k Kind) bool {
+	return k == Put || k == Get || k == Promise || k == Accept || k == Update || k == Merge
+}
+
 // Requests of clients, to any node.
 const (
 	ClientPut  Kind = iota + 11 // Change → the version that is there then, without its value

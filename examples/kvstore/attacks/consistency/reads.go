@@ -1,4 +1,4 @@
-package attacks
+package consistency
 
 import (
 	"context"
@@ -14,15 +14,15 @@ import (
 	"github.com/sysblocks/sysblocks/examples/kvstore/wire"
 )
 
-// reads is claim c.
-func (s *System) reads() claim.Claim {
+// Reads is claim c.
+func Reads() claim.Claim {
 	return claim.Claim{
 		ID: "c", Text: "reads write back: nobody sees new, then old",
-		Run: s.inTurn(cluster.Linear), Holds: func(f claim.Facts) bool {
+		Run: inTurn(cluster.Linear), Holds: func(f claim.Facts) bool {
 			return f.Is("reads", 2) && f.Is("saw-new", 2) && f.Is("old-after-new", 0) && f.Is("rejected", 0)
 		},
 		ControlText: "R+W>N, no write-back",
-		Control:     s.inTurn(cluster.Newest), Breaks: func(f claim.Facts) bool { return f.Is("old-after-new", 1) && f.Is("rejected", 1) },
+		Control:     inTurn(cluster.Newest), Breaks: func(f claim.Facts) bool { return f.Is("old-after-new", 1) && f.Is("rejected", 1) },
 		Show: []string{"reads", "saw-new", "old-after-new", "rejected"},
 	}
 }
@@ -33,11 +33,11 @@ func (s *System) reads() claim.Claim {
 //	write by x   a ───────────────────────────────── b, c
 //	read by y          a, b → new
 //	read by c                        b, c → new, only if the first read has told b
-func (s *System) inTurn(mode cluster.Mode) func(context.Context, claim.Env) (claim.Facts, error) {
+func inTurn(mode cluster.Mode) func(context.Context, claim.Env) (claim.Facts, error) {
 	return func(ctx context.Context, env claim.Env) (claim.Facts, error) {
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
-		return with(env, cluster.Quorum{N: 3, W: 2, R: 2, Mode: mode}, local.Names(5), func(nodes *local.Cluster) (claim.Facts, error) {
+		return local.Scratch(cluster.Quorum{N: 3, W: 2, R: 2, Mode: mode}, local.Names(5), env.Seed, func(nodes *local.Cluster) (claim.Facts, error) {
 			key := fmt.Sprint("key-", env.Seed)
 			ring, err := nodes.Ring()
 			if err != nil {

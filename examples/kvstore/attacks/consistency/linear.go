@@ -1,4 +1,6 @@
-package attacks
+// Package consistency attacks what several clients see of each other: claims b, c, f and i. Their clusters always have five nodes,
+// since what they claim is about a mode and not about the flags.
+package consistency
 
 import (
 	"context"
@@ -17,15 +19,15 @@ import (
 	"github.com/sysblocks/sysblocks/examples/kvstore/wire"
 )
 
-// linear is claim b.
-func (s *System) linear() claim.Claim {
+// Linear is claim b.
+func Linear() claim.Claim {
 	return claim.Claim{
 		ID: "b", Text: "mode linear is linearizable through kills and partitions",
-		Run: s.recorded(cluster.Quorum{N: 3, W: 2, R: 2, Mode: cluster.Linear}), Holds: func(f claim.Facts) bool {
+		Run: recorded(cluster.Quorum{N: 3, W: 2, R: 2, Mode: cluster.Linear}), Holds: func(f claim.Facts) bool {
 			return f.Over("ops", 0) && f.Over("keys", 0) && f.Over("conditional", 0) && f.Is("rejected", 0) && f.Is("undecided", 0) && f.Is("stale-reads", 0)
 		},
 		ControlText: "one answer is enough (R=W=1)",
-		Control:     s.recorded(cluster.Quorum{N: 3, W: 1, R: 1, Mode: cluster.Linear}), Breaks: func(f claim.Facts) bool {
+		Control:     recorded(cluster.Quorum{N: 3, W: 1, R: 1, Mode: cluster.Linear}), Breaks: func(f claim.Facts) bool {
 			return f.Over("stale-reads", 0) && f.Over("rejected", 0)
 		},
 		Show: []string{"ops", "keys", "conditional", "stale-reads", "rejected", "undecided"},
@@ -39,9 +41,9 @@ const (
 
 // recorded is the attack: clients read, write and write conditionally on few keys over slow links, a node dies and comes back,
 // the network splits and heals; then the record of it all is judged.
-func (s *System) recorded(q cluster.Quorum) func(context.Context, claim.Env) (claim.Facts, error) {
+func recorded(q cluster.Quorum) func(context.Context, claim.Env) (claim.Facts, error) {
 	return func(ctx context.Context, env claim.Env) (claim.Facts, error) {
-		return with(env, q, local.Names(5), func(nodes *local.Cluster) (claim.Facts, error) {
+		return local.Scratch(q, local.Names(5), env.Seed, func(nodes *local.Cluster) (claim.Facts, error) {
 			var record history.Recorder
 			var conditional atomic.Int64
 			nodes.Network().SetDelay(0, time.Millisecond/2)

@@ -1,14 +1,13 @@
-package cluster
+package hlc
 
 import (
 	"testing"
-	"time"
 
 	"github.com/sysblocks/sysblocks/examples/kvstore/storage"
 )
 
 func TestClockNeverGoesBack(t *testing.T) {
-	c := clock{base: time.Now()}
+	c := New("n")
 	last := c.Next().Time
 	for range 1000 {
 		now := c.Next().Time

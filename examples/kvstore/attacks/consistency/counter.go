@@ -1,4 +1,4 @@
-package attacks
+package consistency
 
 import (
 	"context"
@@ -15,26 +15,29 @@ import (
 	"github.com/sysblocks/sysblocks/examples/kvstore/wire"
 )
 
-// counter is claim i.
-func (s *System) counter() claim.Claim {
+// Counter is claim i.
+func Counter() claim.Claim {
 	return claim.Claim{
 		ID: "i", Text: "with operation ids, repeating is safe",
-		Run: s.counted(true), Holds: func(f claim.Facts) bool {
+		Run: counted(true), Holds: func(f claim.Facts) bool {
 			return f.Over("acked", 0) && f.Is("failed", 0) && f.Over("lost-replies", 0) && f.Is("counter", f["acked"])
 		},
 		ControlText: "no ids",
-		Control:     s.counted(false), Breaks: func(f claim.Facts) bool { return f.Over("acked", 0) && f.Over("counter", f["acked"]) },
+		Control:     counted(false), Breaks: func(f claim.Facts) bool { return f.Over("acked", 0) && f.Over("counter", f["acked"]) },
 		Show: []string{"acked", "failed", "lost-replies", "counter"},
 	}
 }
+
+// workers is how many clients work at once.
+const workers = 8
 
 const counters = 8
 
 // counted is the attack: of the replies to clients one in ten is lost with its connection, so that the client asks another node to do
 // what is done already.
-func (s *System) counted(ids bool) func(context.Context, claim.Env) (claim.Facts, error) {
+func counted(ids bool) func(context.Context, claim.Env) (claim.Facts, error) {
 	return func(ctx context.Context, env claim.Env) (claim.Facts, error) {
-		return with(env, cluster.Quorum{N: 3, W: 2, R: 2, Mode: cluster.Linear}, local.Names(5), func(nodes *local.Cluster) (claim.Facts, error) {
+		return local.Scratch(cluster.Quorum{N: 3, W: 2, R: 2, Mode: cluster.Linear}, local.Names(5), env.Seed, func(nodes *local.Cluster) (claim.Facts, error) {
 			clients := make([]*wire.Client, workers)
 			for i := range clients {
 				clients[i] = nodes.Client()

@@ -1,4 +1,4 @@
-package attacks
+package consistency
 
 import (
 	"context"
@@ -17,17 +17,17 @@ import (
 	"github.com/sysblocks/sysblocks/examples/kvstore/wire"
 )
 
-// partition is claim f.
-func (s *System) partition() claim.Claim {
+// Partition is claim f.
+func Partition() claim.Claim {
 	return claim.Claim{
 		ID: "f", Text: "cut off, linear refuses and available accepts",
-		Run: s.cutOff, Holds: func(f claim.Facts) bool {
+		Run: cutOff, Holds: func(f claim.Facts) bool {
 			return f.Over("refused", 0) && f.Is("accepted-by-minority", 0) && f.Over("accepted", 0) && f.Is("failed", 0) &&
 				f.Over("conflicting", 0) && f.Is("siblings", f["conflicting"]) && f.Is("unresolved", 0) && f.Is("lost", 0)
 		},
 		ControlText: "the last writer wins (W=R=1)",
 		Control: func(ctx context.Context, env claim.Env) (claim.Facts, error) {
-			return s.bothSides(ctx, env, cluster.Quorum{N: 3, W: 1, R: 1, Mode: cluster.Newest})
+			return bothSides(ctx, env, cluster.Quorum{N: 3, W: 1, R: 1, Mode: cluster.Newest})
 		},
 		Breaks: func(f claim.Facts) bool { return f.Over("conflicting", 0) && f.Over("lost", 0) },
 		Show:   []string{"refused", "accepted-by-minority", "accepted", "failed", "conflicting", "siblings", "unresolved", "lost"},
@@ -35,10 +35,10 @@ func (s *System) partition() claim.Claim {
 }
 
 // cutOff is the attack, in both modes. Zone a, with one replica of each key, loses sight of the others.
-func (s *System) cutOff(ctx context.Context, env claim.Env) (claim.Facts, error) {
+func cutOff(ctx context.Context, env claim.Env) (claim.Facts, error) {
 	refusals := claim.Facts{"refused": 0, "accepted-by-minority": 0}
 	q := cluster.Quorum{N: 3, W: 2, R: 2, Mode: cluster.Linear}
-	_, err := with(env, q, local.Names(5), func(nodes *local.Cluster) (claim.Facts, error) {
+	_, err := local.Scratch(q, local.Names(5), env.Seed, func(nodes *local.Cluster) (claim.Facts, error) {
 		split(nodes)
 		client := nodes.ClientOf("client-a", "n1", "n4")
 		defer client.Close()
@@ -56,7 +56,7 @@ func (s *System) cutOff(ctx context.Context, env claim.Env) (claim.Facts, error)
 		return nil, err
 	}
 	q.Mode = cluster.Available
-	facts, err := s.bothSides(ctx, env, q)
+	facts, err := bothSides(ctx, env, q)
 	maps.Copy(facts, refusals)
 	return facts, err
 }
@@ -76,8 +76,8 @@ type carts struct {
 	counted claim.Facts
 }
 
-func (s *System) bothSides(ctx context.Context, env claim.Env, q cluster.Quorum) (claim.Facts, error) {
-	return with(env, q, local.Names(5), func(nodes *local.Cluster) (claim.Facts, error) {
+func bothSides(ctx context.Context, env claim.Env, q cluster.Quorum) (claim.Facts, error) {
+	return local.Scratch(q, local.Names(5), env.Seed, func(nodes *local.Cluster) (claim.Facts, error) {
 		c := &carts{
 			nodes: nodes, mode: q.Mode, keys: env.Size(600), acked: make(map[string][]string),
 			counted: claim.Facts{"accepted": 0, "failed": 0, "conflicting": 0, "siblings": 0, "unresolved": 0, "lost": 0},
