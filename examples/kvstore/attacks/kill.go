@@ -60,6 +60,9 @@ func (s *System) killed(q *cluster.Quorum) func(context.Context, claim.Env) (cla
 // counts the reads that were older.
 func writeThrough(ctx context.Context, env claim.Env, nodes *local.Cluster, w *local.Writer, victim string) (int64, error) {
 	writes := env.Size(50_000)
+	if env.Quick {
+		writes /= 2
+	}
 	load := workload.NewVersions(env.Seed, workers, writes/2)
 	var stale atomic.Int64
 	err := workload.Each(ctx, workers, writes, func(ctx context.Context, worker, i int) error {
