@@ -72,10 +72,10 @@ func writeThrough(ctx context.Context, env claim.Env, nodes *local.Cluster, w *l
 		if i%4 == 0 && w.Owes(ctx, key) {
 			stale.Add(1)
 		}
-		switch i {
-		case writes * 2 / 5:
+		switch i { // both by the first worker, and so in this order
+		case writes * 2 / 5 / workers * workers:
 			return nodes.Kill(victim)
-		case writes * 7 / 10:
+		case writes * 7 / 10 / workers * workers:
 			return nodes.Restart(victim)
 		}
 		return nil
