@@ -60,6 +60,9 @@ func (s *System) killed(q *cluster.Quorum) func(context.Context, claim.Env) (cla
 // counts the reads that were older.
 func writeThrough(ctx context.Context, env claim.Env, nodes *local.Cluster, w *local.Writer, victim string) (int64, error) {
 	writes := env.Size(50_000)
+	if env.Quick {
+		writes /= 2
+	}
 	load := workload.NewVersions(env.Seed, workers, writes/2)
 	var stale atomic.Int64
 	err := workload.Each(ctx, workers, writes, func(ctx context.Context, worker, i int) error {
@@ -69,10 +72,10 @@ func writeThrough(ctx context.Context, env claim.Env, nodes *local.Cluster, w *l
 		if i%4 == 0 && w.Owes(ctx, key) {
 			stale.Add(1)
 		}
-		switch i {
-		case writes * 2 / 5:
+		switch i { // both by the first worker, and so in this order
+		case writes * 2 / 5 / workers * workers:
 			return nodes.Kill(victim)
-		case writes * 7 / 10:
+		case writes * 7 / 10 / workers * workers:
 			return nodes.Restart(victim)
 		}
 		return nil

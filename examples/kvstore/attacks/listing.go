@@ -30,13 +30,12 @@ func (s *System) listing() claim.Claim {
 type pager func(ctx context.Context, client *wire.Client, last string, rows, limit int) ([]string, error)
 
 func byKey(ctx context.Context, client *wire.Client, last string, _, limit int) (page []string, err error) {
-	for next := last; len(page) == 0; last = next { // a page of deleted keys is not the end
-		page, next, err = client.Keys(ctx, "", last, limit)
-		if err != nil || next == "" {
-			break
+	for { // a page of deleted keys is not the end
+		page, last, err = client.Keys(ctx, "", last, limit)
+		if err != nil || len(page) > 0 || last == "" {
+			return page, err
 		}
 	}
-	return page, err
 }
 
 // byOffset reads from the first key on and skips.

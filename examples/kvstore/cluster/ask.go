@@ -34,7 +34,7 @@ func (n *Node) retry(operation func(v *member.Rings) error) error {
 // write sends an entry to all its replicas and returns when W of them have it. Those that are away get a hint.
 func (n *Node) write(ctx context.Context, v *member.Rings, k wire.Kind, e storage.Entry) error {
 	sets := v.Replicas(e.Key)
-	answers := n.ask(n.ctx, v, sets.All(), k, e.AppendTo(nil), func(id string, err error) {
+	answers := n.ask(v, sets.All(), k, e.AppendTo(nil), func(id string, err error) {
 		if _, refused := errors.AsType[*wire.RefusedError](err); err != nil && !refused && !errors.Is(err, wire.ErrStale) {
 			n.hints.Keep(id, e)
 		}
@@ -44,10 +44,10 @@ func (n *Node) write(ctx context.Context, v *member.Rings, k wire.Kind, e storag
 }
 
 // ask sends one request to several nodes at once, this one among them. The channel has room for all answers, so nobody has to
-// wait for the last; after is called with each outcome, also when the operation has long returned. So ctx has to be one that
-// ends with the node and not with the request.
-func (n *Node) ask(ctx context.Context, v *member.Rings, ids []string, k wire.Kind, body []byte, after func(id string, err error)) <-chan member.Answer {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// wait for the last; after is called with each outcome, also when the operation has long returned: the requests end with the
+// node, not with the operation.
+func (n *Node) ask(v *member.Rings, ids []string, k wire.Kind, body []byte, after func(id string, err error)) <-chan member.Answer {
+	ctx, cancel := context.WithTimeout(n.ctx, patience)
 	f := &fan{answers: make(chan member.Answer, len(ids)), free: cancel}
 	f.left.Store(int32(len(ids)))
 	for _, id := range ids {

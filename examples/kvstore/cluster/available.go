@@ -37,7 +37,7 @@ func (n *Node) around(v *member.Rings, key string) versions.Nodes {
 		},
 		Tell: func(ids []string, body []byte) {
 			if len(ids) > 0 {
-				n.ask(n.ctx, v, ids, wire.Merge, body, nil)
+				n.ask(v, ids, wire.Merge, body, nil)
 			}
 		},
 	}

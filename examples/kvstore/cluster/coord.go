@@ -23,7 +23,7 @@ func (n *Node) get(ctx context.Context, key string) (newest []storage.Entry, err
 	err = n.retry(func(v *member.Rings) error {
 		sets := v.Replicas(key)
 		all := sets.All()
-		answers := n.ask(ctx, v, all, wire.Get, []byte(key), nil)
+		answers := n.ask(v, all, wire.Get, []byte(key), nil)
 		got, err := sets.Gather(ctx, answers, n.quorum.R)
 		if err != nil {
 			return err
@@ -50,7 +50,7 @@ func (n *Node) repair(ctx context.Context, v *member.Rings, got []member.Answer)
 		if r.Err != nil || len(r.Entries) > 0 && r.Entries[0].Stamp.Compare(newest[0].Stamp) >= 0 {
 			continue
 		}
-		mended := n.ask(ctx, v, []string{r.ID}, wire.Put, newest[0].AppendTo(nil), nil)
+		mended := n.ask(v, []string{r.ID}, wire.Put, newest[0].AppendTo(nil), nil)
 		if m := <-mended; m.Err == nil {
 			n.repaired.Add(1)
 		}

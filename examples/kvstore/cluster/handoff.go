@@ -43,7 +43,7 @@ func (n *Node) deliver(id string, e storage.Entry) bool {
 	if n.quorum.Mode == Linear {
 		k = wire.Accept
 	}
-	r := <-n.ask(n.ctx, v, []string{id}, k, e.AppendTo(nil), nil)
+	r := <-n.ask(v, []string{id}, k, e.AppendTo(nil), nil)
 	_, overtaken := errors.AsType[*wire.RefusedError](r.Err)
 	if r.Err == nil || overtaken {
 		n.hints.Remove(id, e, r.Err == nil)
@@ -84,7 +84,7 @@ func (n *Node) bring(v *member.Rings, key string) {
 		return
 	}
 	replicas := v.Replicas(key).All()
-	answers := n.ask(n.ctx, v, replicas, wire.Merge, e.AppendTo(nil), nil)
+	answers := n.ask(v, replicas, wire.Merge, e.AppendTo(nil), nil)
 	if _, err = (member.Quorums{replicas}).Gather(n.ctx, answers, len(replicas)); err != nil {
 		return
 	}

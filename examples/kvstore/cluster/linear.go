@@ -47,7 +47,7 @@ type replicas struct {
 
 // Read implements linear.Replicas. R answers suffice to know the newest version; that W have it makes it safe.
 func (r *replicas) Read(ctx context.Context) (newest []storage.Entry, settled bool, err error) {
-	answers := r.n.ask(r.n.ctx, r.v, r.sets.All(), wire.Get, []byte(r.key), nil)
+	answers := r.n.ask(r.v, r.sets.All(), wire.Get, []byte(r.key), nil)
 	got, err := r.sets.Gather(ctx, answers, r.n.quorum.R)
 	newest = member.Newest(got)
 	var have []string
@@ -62,7 +62,7 @@ func (r *replicas) Read(ctx context.Context) (newest []storage.Entry, settled bo
 // Promise implements linear.Replicas.
 func (r *replicas) Promise(ctx context.Context, ballot storage.Stamp) ([]storage.Entry, error) {
 	body := storage.Entry{Key: r.key, Stamp: ballot}.AppendTo(nil)
-	answers := r.n.ask(r.n.ctx, r.v, r.sets.All(), wire.Promise, body, nil)
+	answers := r.n.ask(r.v, r.sets.All(), wire.Promise, body, nil)
 	got, err := r.sets.Gather(ctx, answers, r.n.quorum.R)
 	return member.Newest(got), err
 }

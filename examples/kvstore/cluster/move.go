@@ -123,7 +123,7 @@ func (n *Node) plan(v *member.Rings, away []string) (map[string][]hashring.Range
 func (n *Node) pull(ctx context.Context, v *member.Rings, source string, ranges []hashring.Range) (err error) {
 	after := ""
 	for {
-		answers := n.ask(ctx, v, []string{source}, wire.Pull, wire.JoinPull(after, ranges), nil)
+		answers := n.ask(v, []string{source}, wire.Pull, wire.JoinPull(after, ranges), nil)
 		var page member.Answer
 		select {
 		case page = <-answers:

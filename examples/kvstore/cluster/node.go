@@ -224,8 +224,9 @@ func (n *Node) read(ctx context.Context, key string) ([]storage.Entry, error) {
 		return n.readLinear(ctx, key)
 	case Available:
 		return n.readAvailable(ctx, key)
+	default:
+		return n.get(ctx, key)
 	}
-	return n.get(ctx, key)
 }
 
 // local is the part of a replica. The caller holds the fence.

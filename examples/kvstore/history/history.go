@@ -83,6 +83,7 @@ func (r *Recorder) Judge(patience time.Duration) Report {
 			report.Rejected++
 		case porcupine.Unknown:
 			report.Undecided++
+		case porcupine.Ok:
 		}
 		report.Stale += stale(ops)
 	}

@@ -14,15 +14,17 @@ const remembered = 255
 // Cell is what a replica stores as the value of a key. It is the client's value, and what must travel with it.
 type Cell struct {
 	Made storage.Stamp // of the write that made this version: the version that clients see. A write-back keeps it
+	By   uint64        // the ID of that write
 	IDs  []uint64      // of the last operations on the key, ascending
 	Data []byte
 }
 
 // Encode is the stored form:
 //
-//	time of Made, 8 bytes │ length of its node, 1 │ number of IDs, 1 │ node │ IDs, 8 each │ data
+//	time of Made, 8 bytes │ By, 8 │ length of the node of Made, 1 │ number of IDs, 1 │ node │ IDs, 8 each │ data
 func (c Cell) Encode() []byte {
 	b := binary.BigEndian.AppendUint64(nil, c.Made.Time)
+	b = binary.BigEndian.AppendUint64(b, c.By)
 	b = append(b, byte(len(c.Made.Node)), byte(len(c.IDs)))
 	b = append(b, c.Made.Node...)
 	for _, id := range c.IDs {
@@ -33,15 +35,16 @@ func (c Cell) Encode() []byte {
 
 // Decode is the opposite of Encode. The data shares the memory of b.
 func Decode(b []byte) (c Cell, err error) {
-	const head = 10
+	const head = 18
 	if len(b) < head {
 		return Cell{}, storage.ErrCorrupt
 	}
-	name, ids := int(b[8]), int(b[9])
+	name, ids := int(b[16]), int(b[17])
 	if len(b) < head+name+8*ids {
 		return Cell{}, storage.ErrCorrupt
 	}
 	c.Made = storage.Stamp{Time: binary.BigEndian.Uint64(b), Node: string(b[head : head+name])}
+	c.By = binary.BigEndian.Uint64(b[8:])
 	b = b[head+name:]
 	for range ids {
 		c.IDs = append(c.IDs, binary.BigEndian.Uint64(b))

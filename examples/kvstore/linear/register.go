@@ -66,17 +66,22 @@ func Read(ctx context.Context, r Replicas, clock Clock, key string) ([]storage.E
 	return seen(newest)
 }
 
-// Change does what a client asks for and returns the version that is there then, without its value. wire.ErrConflict says that the
-// condition does not hold. A change that has been done before, by its ID, is not done again.
+// Change does what a client asks for and returns the version that it has made, without its value. wire.ErrConflict says that the
+// condition does not hold. A change that has been done before, by its ID, is not done again; its version is none if others have
+// replaced it meanwhile.
 func Change(ctx context.Context, r Replicas, clock Clock, c wire.Change) ([]storage.Entry, error) {
 	entries, err := register{r, clock}.change(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	if entries, err = seen(entries); len(entries) > 0 {
-		entries[0].Value = nil
+	if err != nil || len(entries) == 0 {
+		return nil, err
 	}
-	return entries, err
+	cell, err := Decode(entries[0].Value)
+	if err != nil || cell.By != c.ID {
+		return nil, err
+	}
+	return []storage.Entry{{Key: c.Entry.Key, Stamp: cell.Made, Deleted: c.Entry.Deleted}}, nil
 }
 
 // seen replaces the stored form by what the client wrote.
@@ -139,6 +144,7 @@ func apply(c wire.Change, now []storage.Entry, ballot storage.Stamp) (next []sto
 		}
 	}
 	switch cell.recall(c.ID) {
+	case unknown:
 	case done:
 		return now, nil
 	case forgotten:
@@ -146,6 +152,7 @@ func apply(c wire.Change, now []storage.Entry, ballot storage.Stamp) (next []sto
 	}
 	data := c.Entry.Value
 	switch c.How {
+	case wire.Set:
 	case wire.Nothing:
 		return now, nil
 	case wire.SetIf:
@@ -159,7 +166,7 @@ func apply(c wire.Change, now []storage.Entry, ballot storage.Stamp) (next []sto
 		}
 		data = sum
 	}
-	cell = Cell{Made: ballot, IDs: remember(cell.IDs, c.ID), Data: data}
+	cell = Cell{Made: ballot, By: c.ID, IDs: remember(cell.IDs, c.ID), Data: data}
 	return []storage.Entry{{Key: c.Entry.Key, Deleted: c.Entry.Deleted, Value: cell.Encode()}}, nil
 }
 

@@ -213,6 +213,26 @@ func TestAVersionStaysTheSameWhenItIsWrittenBack(t *testing.T) {
 	}
 }
 
+// TestARepeatedChangeDoesNotPassForAnothersVersion: who is told a version may make the next change depend on it.
+func TestARepeatedChangeDoesNotPassForAnothersVersion(t *testing.T) {
+	m, clock := newMachines(t, 3, 1), &ticks{name: "c"}
+	put := func(id uint64) []storage.Entry {
+		got, err := Change(t.Context(), one{m, "k"}, clock, wire.Change{How: wire.Set, ID: id, Entry: storage.Entry{Key: "k"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	first := put(1)
+	if again := put(1); len(again) != 1 || again[0].Stamp != first[0].Stamp {
+		t.Errorf("the same change made %v and %v", first, again)
+	}
+	put(2)
+	if again := put(1); len(again) != 0 {
+		t.Errorf("a replaced version is said to be there: %v", again)
+	}
+}
+
 func TestAPromiseOutlivesARestart(t *testing.T) {
 	m := newMachines(t, 1, 1)
 	if _, err := m.all[0].Promise("k", storage.Stamp{Time: 10, Node: "b"}); err != nil {
@@ -298,10 +318,10 @@ func TestAnOperationTooOldToKnowIsRefused(t *testing.T) {
 }
 
 func TestCellSurvivesTheDisk(t *testing.T) {
-	for _, c := range []Cell{{}, {Made: storage.Stamp{Time: 1 << 60, Node: "n1"}, IDs: []uint64{1, 2, 1 << 63}, Data: []byte("data")}, {Data: make([]byte, 10)}} {
+	for _, c := range []Cell{{}, {Made: storage.Stamp{Time: 1 << 60, Node: "n1"}, By: 2, IDs: []uint64{1, 2, 1 << 63}, Data: []byte("data")}, {Data: make([]byte, 10)}} {
 		b := c.Encode()
 		got, err := Decode(b)
-		if err != nil || got.Made != c.Made || !slices.Equal(got.IDs, c.IDs) || string(got.Data) != string(c.Data) {
+		if err != nil || got.Made != c.Made || got.By != c.By || !slices.Equal(got.IDs, c.IDs) || string(got.Data) != string(c.Data) {
 			t.Errorf("%+v became %+v, %v", c, got, err)
 		}
 		for n := range len(b) - len(c.Data) {

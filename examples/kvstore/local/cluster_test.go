@@ -260,7 +260,9 @@ func TestAJoinFencesSmallReadQuorums(t *testing.T) {
 	if err := c.Join(t.Context(), Names(6)[5]); !errors.Is(err, wire.ErrUnavailable) {
 		t.Errorf("joined without n3, which could answer alone: %v", err)
 	}
-	ok(t, c.Restart("n3"), c.Join(t.Context(), Names(6)[5]), client.Put(t.Context(), "k", []byte("2")))
+	ok(t, c.Restart("n3"))
+	eventually(t, "n3 is asked again", func() bool { return c.Join(t.Context(), Names(6)[5]) == nil })
+	ok(t, client.Put(t.Context(), "k", []byte("2")))
 	want(t, client, "k", "2")
 }
 

@@ -3,6 +3,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -137,12 +138,10 @@ type keysPage struct {
 }
 
 func (w *web) keys(out http.ResponseWriter, r *http.Request) {
-	limit, err := wire.PageSize, error(nil)
-	if text := r.FormValue("limit"); text != "" {
-		if limit, err = strconv.Atoi(text); err != nil {
-			answer(out, 0, nil, fmt.Errorf("%w: limit: %w", wire.ErrInvalid, err))
-			return
-		}
+	limit, err := strconv.Atoi(cmp.Or(r.FormValue("limit"), strconv.Itoa(wire.PageSize)))
+	if err != nil {
+		answer(out, 0, nil, fmt.Errorf("%w: limit: %w", wire.ErrInvalid, err))
+		return
 	}
 	keys, next, err := w.client.Keys(r.Context(), r.FormValue("prefix"), r.FormValue("after"), limit)
 	answer(out, http.StatusOK, keysPage{Keys: append([]string{}, keys...), Next: next}, err)

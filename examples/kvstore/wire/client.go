@@ -61,7 +61,7 @@ func (c *Client) Delete(ctx context.Context, key string) error {
 	return err
 }
 
-// Change makes any change and returns the version that is there then, if the node can tell. ErrUnavailable leaves open whether the
+// Change makes any change and returns the version that it has made, if that is known and still there. ErrUnavailable leaves open whether the
 // change was made.
 func (c *Client) Change(ctx context.Context, ch Change) (version storage.Stamp, err error) {
 	if err := check(ch.Entry.Key); err != nil {

@@ -48,7 +48,7 @@ func Quick(k Kind) bool {
 
 // Requests of clients, to any node.
 const (
-	ClientPut  Kind = iota + 11 // Change → the version that is there then, without its value
+	ClientPut  Kind = iota + 11 // Change → the version that it has made, without its value, or nothing
 	ClientGet                   // key → the versions of it
 	ClientKeys                  // prefix, after, limit → entries without values
 )
