@@ -14,11 +14,10 @@ import (
 	"testing"
 
 	"github.com/sysblocks/sysblocks/examples/internal/claim"
-	"github.com/sysblocks/sysblocks/examples/internal/exchange"
 	"github.com/sysblocks/sysblocks/examples/kvstore/cluster"
 	"github.com/sysblocks/sysblocks/examples/kvstore/files"
 	"github.com/sysblocks/sysblocks/examples/kvstore/local"
-	"github.com/sysblocks/sysblocks/examples/kvstore/wire"
+	"github.com/sysblocks/sysblocks/examples/kvstore/web"
 )
 
 // site serves a cluster over HTTP.
@@ -28,7 +27,7 @@ func site(t *testing.T) (*local.Cluster, *httptest.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(newWeb(nodes))
+	server := httptest.NewServer(web.New(nodes))
 	t.Cleanup(func() {
 		server.Close()
 		if err := nodes.Close(); err != nil {
@@ -36,52 +35,6 @@ func site(t *testing.T) (*local.Cluster, *httptest.Server) {
 		}
 	})
 	return nodes, server
-}
-
-func TestExchangesAreAnsweredAsDocumented(t *testing.T) {
-	_, server := site(t)
-	if wrong := exchange.Replay(t.Context(), server.Client(), server.URL, exchanges()); wrong != nil {
-		t.Error(errors.Join(wrong...))
-	}
-	yes := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	defer yes.Close()
-	if wrong := exchange.Replay(t.Context(), yes.Client(), yes.URL, exchanges()); len(wrong) != len(exchanges()) {
-		t.Errorf("a server that says 200 to all is right in %d exchanges", len(exchanges())-len(wrong))
-	}
-}
-
-func TestErrorsHaveTheirStatus(t *testing.T) {
-	nodes, server := site(t)
-	do := func(name string, e exchange.Exchange) {
-		t.Helper()
-		if err := e.Do(t.Context(), server.Client(), server.URL); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	do("too large", exchange.Exchange{Method: "PUT", Path: "/v1/kv/k", Body: strings.Repeat("x", wire.MaxValue+1), Status: 413, Text: "error"})
-	do("largest", exchange.Exchange{Method: "PUT", Path: "/v1/kv/k", Body: strings.Repeat("x", wire.MaxValue), Status: 204})
-	do("long key", exchange.Exchange{Method: "GET", Path: "/v1/kv/" + strings.Repeat("k", wire.MaxKey+1), Status: 400})
-	do("zero byte", exchange.Exchange{Method: "GET", Path: "/v1/kv/a%00b", Status: 400})
-	do("zero byte in a listing", exchange.Exchange{Method: "GET", Path: "/v1/keys?prefix=a%00b", Status: 400})
-	do("no JSON", exchange.Exchange{Method: "POST", Path: "/v1/nodes", Body: "n6", Status: 400})
-	do("a folder outside", exchange.Exchange{Method: "POST", Path: "/v1/nodes", Body: `{"id":"../x","zone":"a"}`, Status: 400})
-	do("no such action", exchange.Exchange{Method: "POST", Path: "/v1/nodes/n1/explode", Status: 404})
-	do("a page elsewhere", exchange.Exchange{
-		Method: "POST", Path: "/v1/nodes/n1/kill", Status: 403, Header: map[string]string{"Sec-Fetch-Site": "cross-site"},
-	})
-	do("key with a slash", exchange.Exchange{Method: "PUT", Path: "/v1/kv/a/b%2Fc", Body: "x", Status: 204})
-	do("the same key", exchange.Exchange{Method: "GET", Path: "/v1/kv/a/b/c", Status: 200, Text: "x"})
-	for id := range nodes.Up() {
-		if id != "n1" {
-			if err := nodes.Kill(id); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	away := map[string]string{"Retry-After": "1"}
-	do("write without a quorum", exchange.Exchange{Method: "PUT", Path: "/v1/kv/k", Body: "x", Status: 503, Want: away})
-	do("read without a quorum", exchange.Exchange{Method: "GET", Path: "/v1/kv/k", Status: 503, Want: away})
-	do("listing without a quorum", exchange.Exchange{Method: "GET", Path: "/v1/keys", Status: 503, Want: away})
 }
 
 // command runs "kvstore files …".
@@ -193,7 +146,7 @@ func TestServeKeepsItsDataBetweenRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 		url, rest, _ := strings.Cut(string(text[:n]), "\n")
-		for _, e := range exchanges() {
+		for _, e := range web.Exchanges() {
 			if !strings.Contains(rest, e.Curl(url)) {
 				t.Errorf("no line to paste for %s %s", e.Method, e.Path)
 			}

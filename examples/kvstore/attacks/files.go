@@ -1,4 +1,4 @@
-package main
+package attacks
 
 import (
 	"context"
@@ -16,13 +16,27 @@ import (
 	"github.com/sysblocks/sysblocks/examples/kvstore/cluster"
 	"github.com/sysblocks/sysblocks/examples/kvstore/files"
 	"github.com/sysblocks/sysblocks/examples/kvstore/local"
+	"github.com/sysblocks/sysblocks/examples/kvstore/web"
 )
 
-// stored is claim g: every file of a folder is stored through the HTTP interface, a node dies in the middle and stays dead, every
+// files is claim g.
+func (s *System) files() claim.Claim {
+	return claim.Claim{
+		ID: "g", Text: "files survive a node, byte for byte",
+		Run: s.stored(&s.Quorum, true), Holds: func(f claim.Facts) bool {
+			return f.Over("files", 0) && f.Is("unreadable", 0) && f.Is("different-bytes", 0) && f.Is("new-chunks", 0) && f.Is("wrong-answers", 0)
+		},
+		ControlText: "one copy (N=1)",
+		Control:     s.stored(alone(), false), Breaks: func(f claim.Facts) bool { return f.Over("unreadable", 0) },
+		Show: []string{"files", "bytes", "chunks", "unreadable", "different-bytes", "new-chunks", "exchanges", "wrong-answers"},
+	}
+}
+
+// stored is the attack: every file of a folder is stored through the HTTP interface, a node dies in the middle and stays dead, every
 // file is read back, and everything is stored once more.
-func (c *config) stored(q *cluster.Quorum, replay bool) func(context.Context, claim.Env) (claim.Facts, error) {
+func (s *System) stored(q *cluster.Quorum, replay bool) func(context.Context, claim.Env) (claim.Facts, error) {
 	return func(ctx context.Context, env claim.Env) (claim.Facts, error) {
-		names, err := files.Walk(c.files)
+		names, err := files.Walk(s.Files)
 		if err != nil {
 			return nil, err
 		}
@@ -30,22 +44,22 @@ func (c *config) stored(q *cluster.Quorum, replay bool) func(context.Context, cl
 			names = everyTenth(names)
 		}
 		if len(names) == 0 {
-			return nil, fmt.Errorf("no files in %s", c.files)
+			return nil, fmt.Errorf("no files in %s", s.Files)
 		}
-		return c.with(env, *q, func(nodes *local.Cluster) (claim.Facts, error) {
+		return s.with(env, *q, func(nodes *local.Cluster) (claim.Facts, error) {
 			const base = "http://kvstore"
-			client, stop := fakenet.HTTP(newWeb(nodes))
+			client, stop := fakenet.HTTP(web.New(nodes))
 			defer stop()
 			facts := claim.Facts{}
 			if replay {
-				wrong := exchange.Replay(ctx, client, base, exchanges())
+				wrong := exchange.Replay(ctx, client, base, web.Exchanges())
 				if wrong != nil {
 					env.Note("g: %v", errors.Join(wrong...))
 				}
-				facts["exchanges"], facts["wrong-answers"] = float64(len(exchanges())), float64(len(wrong))
+				facts["exchanges"], facts["wrong-answers"] = float64(len(web.Exchanges())), float64(len(wrong))
 			}
-			run := &upload{store: files.Store{Base: base, Client: client}, dir: c.files, names: names, booked: make([]workload.Content, len(names))}
-			victim, _ := victims(env, c.nodes)
+			run := &upload{store: files.Store{Base: base, Client: client}, dir: s.Files, names: names, booked: make([]workload.Content, len(names))}
+			victim, _ := victims(env, s.Nodes)
 			if err := run.attack(ctx, env, func() error { return nodes.Kill(victim) }); err != nil {
 				return nil, err
 			}

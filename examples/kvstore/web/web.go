@@ -1,53 +1,52 @@
-package main
+// Package web is the HTTP interface of the store: verbs, status codes, limits.
+package web
 
 import (
+	"bytes"
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"net/http"
+	"strconv"
+	"strings"
 
-	"github.com/sysblocks/sysblocks/examples/internal/exchange"
-	"github.com/sysblocks/sysblocks/examples/kvstore/local"
+	"github.com/sysblocks/sysblocks/examples/kvstore/cluster"
 	"github.com/sysblocks/sysblocks/examples/kvstore/member"
+	"github.com/sysblocks/sysblocks/examples/kvstore/storage"
 	"github.com/sysblocks/sysblocks/examples/kvstore/wire"
+	"github.com/sysblocks/sysblocks/hashring"
+	"github.com/sysblocks/sysblocks/idgen"
 )
 
-// exchanges is the HTTP interface by example, in an order that makes sense: -serve prints it, the demo replays it, the README
-// shows it.
-func exchanges() []exchange.Exchange {
-	const key = "/v1/kv/user:1"
-	return []exchange.Exchange{
-		{What: "write a key", Method: "PUT", Path: key, Body: "Ada", Status: 204},
-		{What: "read it", Method: "GET", Path: key, Status: 200, Text: "Ada", Want: map[string]string{"ETag": ""}},
-		{What: "who has it: three nodes in three zones", Method: "GET", Path: "/v1/where/user:1", Status: 200, Text: `"holds": true`},
-		{What: "the nodes and their shares", Method: "GET", Path: "/v1/ring", Status: 200, Text: `"epoch": 1`},
-		{What: "cut the power of one of them", Method: "POST", Path: "/v1/nodes/n3/kill", Status: 204},
-		{What: "the key is still there", Method: "GET", Path: key, Status: 200, Text: "Ada"},
-		{What: "and can be written", Method: "PUT", Path: key, Body: "Grace", Status: 204},
-		{What: "bring the node back from its log", Method: "POST", Path: "/v1/nodes/n3/restart", Status: 204},
-		{What: "a sixth node joins, data moves", Method: "POST", Path: "/v1/nodes", Body: `{"id":"extra","zone":"c"}`, Status: 201},
-		{What: "list keys, a page at a time", Method: "GET", Path: "/v1/keys?prefix=user:", Status: 200, Text: `"user:1"`},
-		{What: "delete", Method: "DELETE", Path: key, Status: 204},
-		{What: "nothing there", Method: "GET", Path: key, Status: 404, Text: "error"},
-		{What: "a key has at least a byte", Method: "PUT", Path: "/v1/kv/", Body: "x", Status: 400, Text: "error"},
-		{What: "no such node", Method: "POST", Path: "/v1/nodes/n99/kill", Status: 400, Text: "n99"},
-		{What: "a verb that keys do not have", Method: "POST", Path: key, Body: "x", Status: 405, Want: map[string]string{"Allow": ""}},
-	}
+// Cluster is what stands behind the interface: all nodes in one process, or one of them.
+type Cluster interface {
+	Client() *wire.Client
+	Quorum() cluster.Quorum
+	View() member.View
+	Ring() (*hashring.Snapshot[string], error)
+	Up() map[string]*cluster.Node // those that this process can look into
+	Join(ctx context.Context, m member.Node) error
+	Kill(id string) error
+	Restart(id string) error
 }
 
 // web answers HTTP requests with the operations of a cluster.
 type web struct {
-	nodes  *local.Cluster
+	nodes  Cluster
 	client *wire.Client
 }
 
-func newWeb(nodes *local.Cluster) http.Handler {
+// New serves a cluster.
+func New(nodes Cluster) http.Handler {
 	w := &web{nodes: nodes, client: nodes.Client()}
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /v1/kv/{key...}", w.put)
 	mux.HandleFunc("GET /v1/kv/{key...}", w.get)
+	mux.HandleFunc("POST /v1/kv/{key...}", w.add)
 	mux.HandleFunc("DELETE /v1/kv/{key...}", w.delete)
 	mux.HandleFunc("GET /v1/keys", w.keys)
 	mux.HandleFunc("GET /v1/where/{key...}", w.where)
@@ -57,27 +56,79 @@ func newWeb(nodes *local.Cluster) http.Handler {
 	return http.NewCrossOriginProtection().Handler(mux) // a page in a browser must not kill nodes
 }
 
+// put writes a value: whatever is there, or only in the place of the version that If-Match names. If-None-Match: * is for keys that
+// have none.
 func (w *web) put(out http.ResponseWriter, r *http.Request) {
 	value, err := io.ReadAll(http.MaxBytesReader(out, r.Body, wire.MaxValue))
+	change := wire.Change{How: wire.Set, Entry: storage.Entry{Key: r.PathValue("key"), Value: value}}
+	if tag := r.Header.Get("If-Match"); tag != "" && err == nil {
+		change.How = wire.SetIf
+		change.Entry.Stamp, err = version(tag)
+	} else if r.Header.Get("If-None-Match") == "*" {
+		change.How = wire.SetIf
+	}
+	w.change(out, r, change, err)
+}
+
+func (w *web) delete(out http.ResponseWriter, r *http.Request) {
+	w.change(out, r, wire.Change{How: wire.Set, Entry: storage.Entry{Key: r.PathValue("key"), Deleted: true}}, nil)
+}
+
+// add adds the number in the body to the one that is stored.
+func (w *web) add(out http.ResponseWriter, r *http.Request) {
+	number, err := io.ReadAll(http.MaxBytesReader(out, r.Body, 20))
+	w.change(out, r, wire.Change{How: wire.Add, Entry: storage.Entry{Key: r.PathValue("key"), Value: bytes.TrimSpace(number)}}, err)
+}
+
+// change makes a change. A client that may have to repeat it names it in Idempotency-Key.
+func (w *web) change(out http.ResponseWriter, r *http.Request, c wire.Change, err error) {
+	if name := r.Header.Get("Idempotency-Key"); name != "" && err == nil {
+		id, syntax := idgen.ParseID(name)
+		if syntax != nil {
+			err = fmt.Errorf("%w: Idempotency-Key: %w", wire.ErrInvalid, syntax)
+		}
+		c.ID = uint64(id)
+	}
 	if err == nil {
-		err = w.client.Put(r.Context(), r.PathValue("key"), value)
+		var made storage.Stamp
+		if made, err = w.client.Change(r.Context(), c); made != (storage.Stamp{}) {
+			out.Header().Set("ETag", etag(made))
+		}
 	}
 	answer(out, http.StatusNoContent, nil, err)
 }
 
+// get answers with the value, or with 300 and all of them if several were written at the same time.
 func (w *web) get(out http.ResponseWriter, r *http.Request) {
-	e, found, err := w.client.Get(r.Context(), r.PathValue("key"))
-	if err != nil || !found {
+	versions, err := w.client.Versions(r.Context(), r.PathValue("key"))
+	switch {
+	case err != nil || len(versions) == 0:
 		answer(out, http.StatusNotFound, map[string]string{"error": "no such key"}, err)
-		return
+	case len(versions) == 1:
+		out.Header().Set("Content-Type", "application/octet-stream")
+		out.Header().Set("ETag", etag(versions[0].Stamp))
+		_, _ = out.Write(versions[0].Value) // the reader may have gone; nothing to be done
+	default:
+		var values []string
+		for _, v := range versions {
+			values = append(values, string(v.Value))
+		}
+		out.Header().Set("ETag", etag(versions[0].Stamp))
+		answer(out, http.StatusMultipleChoices, map[string]any{"siblings": values}, nil)
 	}
-	out.Header().Set("Content-Type", "application/octet-stream")
-	out.Header().Set("ETag", fmt.Sprintf(`"%x-%s"`, e.Stamp.Time, e.Stamp.Node))
-	_, _ = out.Write(e.Value) // the reader may have gone; nothing to be done
 }
 
-func (w *web) delete(out http.ResponseWriter, r *http.Request) {
-	answer(out, http.StatusNoContent, nil, w.client.Delete(r.Context(), r.PathValue("key")))
+func etag(s storage.Stamp) string { return fmt.Sprintf(`"%x-%s"`, s.Time, s.Node) }
+
+// version is the opposite of etag.
+func version(tag string) (s storage.Stamp, err error) {
+	number, node, ok := strings.Cut(strings.Trim(tag, `"`), "-")
+	s.Node = node
+	s.Time, err = strconv.ParseUint(number, 16, 64)
+	if !ok || err != nil {
+		return s, fmt.Errorf("%w: If-Match %.100q", wire.ErrInvalid, tag)
+	}
+	return s, nil
 }
 
 // keysPage is one page of a listing. Next is empty on the last one.
@@ -87,7 +138,12 @@ type keysPage struct {
 }
 
 func (w *web) keys(out http.ResponseWriter, r *http.Request) {
-	keys, next, err := w.client.Keys(r.Context(), r.FormValue("prefix"), r.FormValue("after"))
+	limit, err := strconv.Atoi(cmp.Or(r.FormValue("limit"), strconv.Itoa(wire.PageSize)))
+	if err != nil {
+		answer(out, 0, nil, fmt.Errorf("%w: limit: %w", wire.ErrInvalid, err))
+		return
+	}
+	keys, next, err := w.client.Keys(r.Context(), r.FormValue("prefix"), r.FormValue("after"), limit)
 	answer(out, http.StatusOK, keysPage{Keys: append([]string{}, keys...), Next: next}, err)
 }
 
@@ -181,6 +237,8 @@ func answer(out http.ResponseWriter, status int, body any, err error) {
 	case err == nil:
 	case errors.As(err, &tooLarge):
 		status = http.StatusRequestEntityTooLarge
+	case errors.Is(err, wire.ErrConflict):
+		status = http.StatusPreconditionFailed
 	case errors.Is(err, wire.ErrInvalid):
 		status = http.StatusBadRequest
 	case errors.Is(err, wire.ErrUnavailable):
