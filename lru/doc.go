@@ -48,9 +48,9 @@
 //
 // Other designs were tried on the traces of the benchmarks. Without the protected part Zipf streams larger than
 // the cache lost up to 2.7 points. In the same 8 bytes per entry, a sketch of four-bit counters took more new keys for
-// known ones and lost 0.3 to 0.4 on Zipf streams of 1e6 keys at 10,000; counters of two bits gained 0.1 to 0.3 there and lost 1
+// known ones and lost 0.2 to 0.4 on Zipf streams of 1e6 keys at 10,000; counters of two bits gained up to 0.3 there and lost 1
 // to 3 where the hot set nearly fits (sprite:500, p3:100000). Tagged exact counters, five per entry, forgot too soon:
-// 1.5 to 2.6 points. A margin of one count for every admission lost 0.5 on Zipf, none at all lost 9 on
+// 1.2 to 2.0 points. A margin of one count for every admission lost 0.5 on Zipf, none at all lost 9 on
 // loop:250 and everything on a loop of ten capacities: hence the feedback above. A sketch in which all counters of a key
 // grow needs 13 bytes per entry for what 8 do when only the lowest grow. A window that could not hand entries over
 // without a duel stayed as large as it once was: 3 to 5 points on p3, 5 on sprite:250, 24 where bursts and loops
