@@ -47,7 +47,7 @@ func restart(ctx context.Context, s *local.System, name string, drained bool) er
 	if err := stop(); err != nil {
 		return err
 	}
-	if err := s.Start(name); err != nil { //nolint:contextcheck // session.New asks its store a question with a context that has ended: nothing waits
+	if err := s.Start(name); err != nil {
 		return err
 	}
 	return s.Await(ctx, name, proxy.Ready)

@@ -127,7 +127,7 @@ func hammer(ctx context.Context, env claim.Env, url string) (claim.Facts, error)
 	var requests atomic.Int64
 	began := time.Now()
 	err := workload.Each(ctx, workers, workers, func(ctx context.Context, _, _ int) error {
-		for time.Since(began) < lasts || requests.Load() < 10*int64(limit.Count) {
+		for time.Since(began) < lasts || requests.Load() < 10*limit.Count {
 			s := workload.Span{From: time.Now()}
 			status, err := create(ctx, client, url, "greedy")
 			if err != nil {

@@ -40,7 +40,7 @@ func Command(ctx context.Context, command claim.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	m, err := New(store) //nolint:contextcheck // session.New asks its store a question with a context that has ended: nothing waits
+	m, err := New(store)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (s *System) Lab() http.Handler {
 	act("POST /lab/kill/{machine}", func(_ context.Context, machine string) error { return s.Kill(machine) })
 	act("POST /lab/drain/{machine}", s.Drain)
 	act("POST /lab/start/{machine}", func(ctx context.Context, machine string) error {
-		if err := s.Start(machine); err != nil { //nolint:contextcheck // session.New asks its store a question with a context that has ended: nothing waits
+		if err := s.Start(machine); err != nil {
 			return err
 		}
 		return s.Await(ctx, machine, proxy.Ready)

@@ -85,7 +85,7 @@ func Open(ctx context.Context, o Options) (s *System, err error) {
 			name := fmt.Sprint("backend-", i+1)
 			s.Machines = append(s.Machines, name)
 			machines = append(machines, proxy.Machine{Name: name, URL: "http://" + name})
-			if err = s.Start(name); err != nil { //nolint:contextcheck // session.New asks its store a question with a context that has ended: nothing waits
+			if err = s.Start(name); err != nil {
 				return s, err
 			}
 		}

@@ -46,6 +46,8 @@ func (n *Node) write(ctx context.Context, v *member.Rings, k wire.Kind, e storag
 // ask sends one request to several nodes at once, this one among them. The channel has room for all answers, so nobody has to
 // wait for the last; after is called with each outcome, also when the operation has long returned: the requests end with the
 // node, not with the operation.
+//
+//nolint:contextcheck // that is why it takes no context
 func (n *Node) ask(v *member.Rings, ids []string, k wire.Kind, body []byte, after func(id string, err error)) <-chan member.Answer {
 	ctx, cancel := context.WithTimeout(n.ctx, patience)
 	f := &fan{answers: make(chan member.Answer, len(ids)), free: cancel}

@@ -33,7 +33,7 @@ func (n *Node) get(ctx context.Context, key string) (newest []storage.Entry, err
 			for range len(all) - len(got) {
 				got = append(got, <-answers)
 			}
-			n.repair(ctx, v, got)
+			n.repair(v, got)
 		})
 		return nil
 	})
@@ -41,7 +41,7 @@ func (n *Node) get(ctx context.Context, key string) (newest []storage.Entry, err
 }
 
 // repair writes the newest version to every replica that answered with an older one or with none.
-func (n *Node) repair(ctx context.Context, v *member.Rings, got []member.Answer) {
+func (n *Node) repair(v *member.Rings, got []member.Answer) {
 	newest := member.Newest(got)
 	if len(newest) == 0 {
 		return

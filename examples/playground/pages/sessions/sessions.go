@@ -210,12 +210,10 @@ func (w *world) serve(out http.ResponseWriter, r *http.Request, b *browser, pref
 		}
 	}
 	b.id = session.ID{}
-	v, err := m.Lookup(r.Context(), b.token)
-	if err != nil {
-		return nil // a token that nobody knows any more
-	}
-	if _, err := b.store.Load(r.Context(), v.ID()); err == nil { // somebody who has nothing yet has a session that is nowhere
-		b.id = v.ID()
+	if v, err := m.Lookup(r.Context(), b.token); err == nil { // a token that somebody still knows
+		if _, err := b.store.Load(r.Context(), v.ID()); err == nil { // somebody who has nothing yet has a session that is nowhere
+			b.id = v.ID()
+		}
 	}
 	return nil
 }
