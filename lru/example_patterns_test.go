@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/sysblocks/sysblocks/lru"
@@ -16,18 +17,23 @@ type access struct {
 	close func(ctx context.Context) error // what an orderly end does; a kill does not
 }
 
-// counter counts what reaches the store.
+// counter counts what reaches the store. A write-back cache writes from several goroutines at once.
 type counter struct {
+	mu sync.Mutex
 	shop
 	reads, writes int
 }
 
 func (c *counter) Load(ctx context.Context, item string) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.reads++
 	return c.shop.Load(ctx, item)
 }
 
 func (c *counter) Save(ctx context.Context, item string, n int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.writes++
 	return c.shop.Save(ctx, item, n)
 }
