@@ -5,6 +5,7 @@ go 1.26.0
 replace github.com/sysblocks/sysblocks => ..
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/redis/go-redis/v9 v9.23.0
 	github.com/sysblocks/sysblocks v0.0.0

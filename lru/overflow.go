@@ -77,8 +77,8 @@ func (s *shard[K, V]) pourOne(sp *spill[K, V]) {
 		s.mu.Unlock()
 	}()
 	switch {
-	case !c.overflow.on() || dead:
-	case sp.source == nil:
+	case !c.overflow.on():
+	case sp.source == nil || dead: // also then: an older spill that this one made void may have had to forget something
 		c.overflow.check(c.overflow.tier.Remove(sp.entry.Key))
 	default:
 		c.overflow.check(c.overflow.tier.Put(sp.entry))
@@ -100,6 +100,9 @@ func (c *Cache[K, V]) recall(ctx context.Context, h uint64, key K) (e Entry[K, V
 	}
 	s.mu.Unlock()
 	if sp != nil {
+		if sp.source != nil { // what it would have replaced, or what a spill that it made void had to forget, may be there
+			c.overflow.check(c.overflow.tier.Remove(key))
+		}
 		return sp.entry, ok
 	}
 	e, ok, err := c.overflow.tier.Take(ctx, key)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -269,6 +270,54 @@ func TestLatePutDoesNotOutliveAWrite(t *testing.T) {
 		t.Fatal("the old value is in the tier")
 	}
 	fetches(t, c, 1, "1/0")
+}
+
+// TestSkippedForgetIsMadeGood: a write notes that the tier must forget the key, but its value is evicted before that was
+// done, which makes the note void. Whatever becomes of that value, the version before the write must not stay.
+func TestSkippedForgetIsMadeGood(t *testing.T) {
+	for name, then := range map[string]func(c *Cache[int, string], s *shard[int, string], spills []*spill[int, string]){
+		"recalled by a call whose result is thrown away": func(c *Cache[int, string], s *shard[int, string], spills []*spill[int, string]) {
+			c.recall(t.Context(), c.hash(1), 1)
+			s.pour(spills)
+		},
+		"expired on its way": func(_ *Cache[int, string], s *shard[int, string], spills []*spill[int, string]) {
+			<-time.After(40 * time.Millisecond)
+			s.pour(spills)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tier, o := newTier(), &origins{}
+			c := stringsOf(t, 10, Options[int, string]{Policy: LRU, Load: o.load, Overflow: tier})
+			tier.m[1] = Entry[int, string]{Key: 1, Value: "old"}
+			s := &c.shards[0]
+			s.tiering.Lock() // the tier is busy
+			var group sync.WaitGroup
+			group.Go(func() { c.SetTTL(1, "new", 30*time.Millisecond) })
+			for noted := false; !noted; runtime.Gosched() {
+				s.mu.Lock()
+				noted = s.pending[1] != nil
+				s.mu.Unlock()
+			}
+			s.mu.Lock()
+			h := c.hash(1)
+			e := s.table.Load().find(h, 1)
+			c.used.Add(-1)
+			c.evict(s, e)
+			spills := s.takeSpills()
+			s.publish()
+			s.mu.Unlock()
+			s.tiering.Unlock()
+			group.Wait()
+			if !tier.has(1) {
+				t.Fatal("the write's note was not void: nothing is tested")
+			}
+			then(c, s, spills)
+			if tier.has(1) {
+				t.Fatal("the tier has the version before the write")
+			}
+			check(t, c)
+		})
+	}
 }
 
 // TestTierNeverBringsAnOldVersionBack is for -race, and a model: versions of a key only rise, and what Fetch returns is

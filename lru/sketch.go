@@ -5,21 +5,28 @@ import (
 	"math/bits"
 )
 
-// sketch estimates how often a key was inserted or used of late: a count-min sketch of four-bit counters (TinyLFU,
+// sketch estimates how often a key was inserted or used of late: a count-min sketch of three-bit counters (TinyLFU,
 // Einziger, Friedman and Manes 2017). All counters of one key lie in one block of 64 bytes, so an access costs one
 // cache miss. Everything is under the lock of the shard.
+//
+// Of the ten keys per entry that pass between two halvings most come once. The more counters a byte has, the fewer of
+// them look as if they had come before; the larger a counter, the better are frequent keys told apart. Three bits do
+// both.
 type sketch struct {
-	words  []uint64 // blocks of eight words, sixteen counters a word
-	added  int      // increments since the last halving
-	period int      // increments between two halvings
+	words  []uint64 // blocks of eight words, 21 counters a word
+	added  int      // uses since the last halving
+	period int      // uses between two halvings
 	room   int      // entries of the shard at which it grows
 }
 
 const (
 	sketchBlock = 8 // words
-	sketchMax   = 15
+	sketchRows  = 4 // counters of one key
+	sketchBits  = 3
+	sketchMax   = 1<<sketchBits - 1
 	sketchBytes = 8                  // per entry
-	nibbleHigh  = 0x7777777777777777 // what a halving keeps of each counter
+	perWord     = 64 / sketchBits    // counters
+	sketchKeep  = 0x36db6db6db6db6db // what a halving keeps of each counter
 )
 
 // resize makes room for n entries, or for expect if that is known and less. The counts so far are kept: a block is
@@ -42,14 +49,20 @@ func (s *sketch) resize(n, expect int) {
 	s.words = next
 }
 
-// at returns the word and the shift of the k-th counter of a hash: two words of the block per counter, so that the
-// four counters of a key never share one.
-func (s *sketch) at(h uint64, k int) (word, shift int) {
+// block returns the words in which the counters of a hash lie, and the bits that choose them there. Neither the highest
+// bits do for that, which choose the block, nor the lowest, which are the same for all keys of a shard.
+func (s *sketch) block(h uint64) (block []uint64, rest uint64) {
 	m := h * 0x9e3779b97f4a7c15 // the table uses the high bits of h itself
 	hi, _ := bits.Mul64(m, uint64(len(s.words)/sketchBlock))
-	block := int(hi) * sketchBlock
-	b := m >> (k * 5)
-	return block + 2*k + int(b&1), int(b>>1&15) * 4
+	return s.words[int(hi)*sketchBlock:][:sketchBlock], m >> 12 * 0xd6e8feb86659fd93
+}
+
+// counter returns the word and the shift of the k-th counter: two words of the block per row, so that the counters of
+// a key never share one.
+func counter(rest uint64, k int) (word, shift int) {
+	const row = 2 * perWord
+	i := int(rest>>(20+11*k)&2047) * row >> 11
+	return 2*k + i/perWord, i % perWord * sketchBits
 }
 
 // peek reads a word of the block of a hash; see adaptive.fetch.
@@ -62,32 +75,34 @@ func (s *sketch) peek(h uint64) uint64 {
 }
 
 func (s *sketch) estimate(h uint64) int {
+	block, rest := s.block(h)
+	return lowest(block, rest)
+}
+
+func lowest(block []uint64, rest uint64) int {
 	low := sketchMax
-	for k := range 4 {
-		w, shift := s.at(h, k)
-		low = min(low, int(s.words[w]>>shift&sketchMax))
+	for k := range sketchRows {
+		w, shift := counter(rest, k)
+		low = min(low, int(block[w]>>shift&sketchMax))
 	}
 	return low
 }
 
-// add counts n uses of a hash. Only the lowest of its counters grow (conservative update, Estan and Varghese 2002): the
-// others are higher because they count other keys too.
+// add counts n uses of a hash. Only the counters below the new count grow (conservative update, Estan and Varghese
+// 2002): the others are higher because they count other keys too.
 func (s *sketch) add(h uint64, n uint32) {
-	for ; n > 0; n-- {
-		low := s.estimate(h)
-		if low == sketchMax {
-			return
+	block, rest := s.block(h)
+	next := uint64(min(lowest(block, rest)+int(n), sketchMax))
+	for k := range sketchRows {
+		w, shift := counter(rest, k)
+		if c := block[w] >> shift & sketchMax; c < next {
+			block[w] += (next - c) << shift
 		}
-		for k := range 4 {
-			if w, shift := s.at(h, k); int(s.words[w]>>shift&sketchMax) == low {
-				s.words[w] += 1 << shift
-			}
-		}
-		if s.added++; s.added >= s.period {
-			s.added /= 2
-			for i, w := range s.words {
-				s.words[i] = w >> 1 & nibbleHigh
-			}
+	}
+	if s.added += int(n); s.added >= s.period {
+		s.added /= 2
+		for i, w := range s.words {
+			s.words[i] = w >> 1 & sketchKeep
 		}
 	}
 }

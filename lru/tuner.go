@@ -49,7 +49,7 @@ const (
 
 // windowShare is the share of the window at a level.
 func windowShare(level int) float64 {
-	return [windowLevels]float64{0.01, 0.03, 0.07, 0.15, 0.25, 0.4, 0.6, 0.8}[level]
+	return [windowLevels]float64{0.005, 0.03, 0.07, 0.15, 0.25, 0.4, 0.6, 0.8}[level]
 }
 
 func newTuner() tuner {

@@ -83,6 +83,8 @@ func (m *Manager[T]) end(ctx context.Context, rec Record, force bool) error {
 
 // indexes tells whether a store can find the sessions of a user. Of a wrapper only a call can tell; the context has
 // ended, so that it costs nothing.
+//
+//nolint:contextcheck // nobody's context is needed to ask a question that may not wait
 func indexes(store Store) bool {
 	users, ok := store.(UserIndexer)
 	if !ok {

@@ -14,7 +14,7 @@ const (
 
 // estimate adds what replication costs, and the number of machines by disk and by rate: the larger one counts.
 func (c *config) estimate(a estimate.Assumptions) []estimate.Figure {
-	figures, n := a.Figures(), float64(c.quorum.N)
+	figures, n := a.Figures(), float64(c.Quorum.N)
 	peak, bytes := figures[2], figures[4]
 	return []estimate.Figure{
 		{Name: "bytes-copies", How: "N × bytes", Unit: "B", Exact: n * bytes.Exact, Board: n * bytes.Board},

@@ -112,3 +112,19 @@ func getPath(ctx context.Context, f files.Store, c claim.Command, name, local st
 	}
 	return nil
 }
+
+// repository is the root of this repository if the program runs inside it, else the present folder.
+func repository() string {
+	here, err := os.Getwd()
+	if err != nil {
+		return "."
+	}
+	for dir := here; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			return here
+		}
+	}
+}

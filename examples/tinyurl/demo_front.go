@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sysblocks/sysblocks/examples/internal/claim"
@@ -112,11 +113,8 @@ func create(ctx context.Context, client *http.Client, url, owner string) (status
 	return response.StatusCode, errors.Join(err, response.Body.Close())
 }
 
-// span is when a request was under way; it was decided somewhere in between.
-type span struct{ from, to time.Time }
-
-// hammer creates in one name for a while and looks at every window that can be laid around what was admitted: requests that lie
-// in it as a whole were decided in it, and so are bound by rate·t+burst.
+// hammer creates in one name for a while and looks at every window that can be laid around what was admitted. A slow machine takes
+// longer: few requests prove nothing.
 func hammer(ctx context.Context, env claim.Env, url string) (claim.Facts, error) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers}}
 	defer client.CloseIdleConnections()
@@ -125,47 +123,33 @@ func hammer(ctx context.Context, env claim.Env, url string) (claim.Facts, error)
 		lasts /= 4
 	}
 	var mu sync.Mutex
-	var admitted []span
-	requests, began := 0, time.Now()
+	var admitted []workload.Span
+	var requests atomic.Int64
+	began := time.Now()
 	err := workload.Each(ctx, workers, workers, func(ctx context.Context, _, _ int) error {
-		for time.Since(began) < lasts {
-			s := span{from: time.Now()}
+		for time.Since(began) < lasts || requests.Load() < 10*limit.Count {
+			s := workload.Span{From: time.Now()}
 			status, err := create(ctx, client, url, "greedy")
 			if err != nil {
 				return err
 			}
-			s.to = time.Now()
-			mu.Lock()
-			requests++
+			s.To = time.Now()
+			requests.Add(1)
 			if status == http.StatusCreated {
+				mu.Lock()
 				admitted = append(admitted, s)
+				mu.Unlock()
 			}
-			mu.Unlock()
 		}
 		return nil
 	})
 	quota := func(t time.Duration) float64 {
 		return float64(limit.Count) + float64(limit.Count)*t.Seconds()/limit.Per.Seconds()
 	}
-	facts := claim.Facts{"requests": float64(requests), "admitted": float64(len(admitted)), "quota": quota(time.Since(began)), "windows": 0, "over-quota": 0}
+	facts := claim.Facts{"requests": float64(requests.Load()), "admitted": float64(len(admitted)), "quota": quota(time.Since(began))}
 	facts["times-quota"] = facts["admitted"] / facts["quota"]
-	for _, first := range admitted {
-		for _, last := range admitted {
-			inside := 0
-			for _, s := range admitted {
-				if !s.from.Before(first.from) && !s.to.After(last.to) {
-					inside++
-				}
-			}
-			if inside == 0 {
-				continue
-			}
-			facts["windows"]++
-			if float64(inside) > quota(last.to.Sub(first.from)) {
-				facts["over-quota"]++
-			}
-		}
-	}
+	windows, over := workload.Windows(admitted, quota)
+	facts["windows"], facts["over-quota"] = float64(windows), float64(over)
 	return facts, err
 }
 

@@ -41,7 +41,7 @@
 // Each operation is one command or one script on one key, so it is atomic and works in a cluster:
 //
 //	counter   key                      INCRBY key n              text of the last number given out
-//	leases    idgen:leases:namespace   one script per operation  hash: worker -> "token until_us owner"
+//	leases    Prefix + namespace       one script per operation  hash: worker -> "token until_us owner"
 //
 // Scripts use the server's clock and integers below 2^53, and are sent by hash first.
 //

@@ -25,6 +25,7 @@ type Leaser struct {
 type LeaserOptions struct {
 	MaxSkew time.Duration // refuse a caller whose clock differs more from the server's; default 5s
 	Owner   string        // shown beside the number, at most 255 bytes; default host name and process id
+	Prefix  string        // of the hash's key, before the namespace; default "idgen:leases:"
 }
 
 // acquireScript chooses the lowest number never used, otherwise the free one whose window ended first (the lower one of
@@ -106,8 +107,11 @@ func NewLeaser[R Reply](do func(ctx context.Context, args ...any) R, namespace s
 		}
 		o.Owner = fmt.Sprintf("%.200s:%d", host, os.Getpid())
 	}
+	if o.Prefix == "" {
+		o.Prefix = "idgen:leases:"
+	}
 	return &Leaser{
-		do: commandOf(do), key: "idgen:leases:" + namespace, skew: o.MaxSkew, owner: o.Owner,
+		do: commandOf(do), key: o.Prefix + namespace, skew: o.MaxSkew, owner: o.Owner,
 		acquire: newScript(acquireScript), extend: newScript(extendScript), release: newScript(releaseScript),
 	}, nil
 }

@@ -77,6 +77,17 @@ func TestAnUnexpectedReplyIsAnErrorAndNeverANumber(t *testing.T) {
 	}
 }
 
+func TestPrefixIsPutBeforeTheNamespace(t *testing.T) {
+	for prefix, want := range map[string]string{"": "idgen:leases:shop", "staging:": "staging:shop"} {
+		s := &server{answers: []answer{{v: []any{"none"}}}}
+		l, err := NewLeaser(s.do, "shop", LeaserOptions{Prefix: prefix})
+		require.NoError(t, err)
+		_, err = l.Acquire(t.Context(), 4, time.Now(), time.Now().Add(time.Second))
+		require.ErrorIs(t, err, idgen.ErrNoWorker)
+		require.Contains(t, s.sent[0], want)
+	}
+}
+
 func TestOnlyAnUnknownScriptIsSentAgain(t *testing.T) {
 	s := &server{answers: []answer{{err: errors.New("NOSCRIPT No matching script")}, {v: []any{[]byte("ok"), "0", int64(1), "5", "6"}}}}
 	l, err := NewLeaser(s.do, "n", LeaserOptions{})

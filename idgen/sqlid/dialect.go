@@ -25,7 +25,7 @@ const (
 	maxStep   = 65535
 )
 
-// Schema returns the CREATE TABLE statements for a migration. An empty prefix means "idgen". For a prefix or dialect that
+// Schema returns the statements that create the tables where they do not exist, for a migration or for every start. An empty prefix means "idgen". For a prefix or dialect that
 // is not valid it returns nil, and the constructors say why.
 func Schema(d Dialect, prefix string) []string {
 	if prefix == "" {
@@ -39,8 +39,8 @@ func Schema(d Dialect, prefix string) []string {
 		text, owner = "VARBINARY(255)", "VARBINARY(255)"
 	}
 	return []string{
-		"CREATE TABLE " + prefix + "_counters (name " + text + " NOT NULL PRIMARY KEY, next_value BIGINT NOT NULL)",
-		"CREATE TABLE " + prefix + "_leases (namespace " + text + " NOT NULL, worker BIGINT NOT NULL, token BIGINT NOT NULL, " +
+		"CREATE TABLE IF NOT EXISTS " + prefix + "_counters (name " + text + " NOT NULL PRIMARY KEY, next_value BIGINT NOT NULL)",
+		"CREATE TABLE IF NOT EXISTS " + prefix + "_leases (namespace " + text + " NOT NULL, worker BIGINT NOT NULL, token BIGINT NOT NULL, " +
 			"until_us BIGINT NOT NULL, owner " + owner + " NOT NULL, PRIMARY KEY (namespace, worker))",
 	}
 }

@@ -12,8 +12,8 @@ func ExampleSchema() {
 		fmt.Println(statement)
 	}
 	// Output:
-	// CREATE TABLE shop_counters (name TEXT NOT NULL PRIMARY KEY, next_value BIGINT NOT NULL)
-	// CREATE TABLE shop_leases (namespace TEXT NOT NULL, worker BIGINT NOT NULL, token BIGINT NOT NULL, until_us BIGINT NOT NULL, owner TEXT NOT NULL, PRIMARY KEY (namespace, worker))
+	// CREATE TABLE IF NOT EXISTS shop_counters (name TEXT NOT NULL PRIMARY KEY, next_value BIGINT NOT NULL)
+	// CREATE TABLE IF NOT EXISTS shop_leases (namespace TEXT NOT NULL, worker BIGINT NOT NULL, token BIGINT NOT NULL, until_us BIGINT NOT NULL, owner TEXT NOT NULL, PRIMARY KEY (namespace, worker))
 }
 
 // Two masters that must never give the same number.

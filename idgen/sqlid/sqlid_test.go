@@ -76,7 +76,7 @@ func TestArgumentsOutsideTheirLimits(t *testing.T) {
 func TestSchemaIsPlain(t *testing.T) {
 	for _, d := range []Dialect{Postgres, MySQL, SQLite} {
 		require.Len(t, Schema(d, ""), 2)
-		require.Contains(t, Schema(d, "shop")[1], "CREATE TABLE shop_leases")
+		require.Contains(t, Schema(d, "shop")[1], "CREATE TABLE IF NOT EXISTS shop_leases")
 	}
 	require.Nil(t, Schema(0, ""))
 	require.Nil(t, Schema(MySQL, "x y"))

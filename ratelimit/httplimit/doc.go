@@ -39,7 +39,8 @@
 //
 // A login form uses NoHeaders: an attacker need not know how many tries remain. Shadow decides and reports to Observe
 // without denying: run it for a week before a new limit. FailClosed is for what must not be served unlimited, such as
-// the sending of text messages; anything else is better served than refused while the backend is away.
+// the sending of text messages; anything else is better served than refused while the backend is away. OnError does
+// either in your own words, such as a header that says that nothing was counted.
 //
 // Worked number: PerHour(2000) with w=3600 is a bucket of 2,000; a client that used all of it may send one request
 // every 1.8 s, and reads Retry-After: 2.
@@ -54,7 +55,7 @@
 //     nor earlier than the t of RateLimit.
 //  3. When no wait can help (the cost exceeds the burst, a quota is used up), Retry-After, the reset and the context are
 //     left out.
-//  4. Shadow sets no header and denies nothing, also when the backend fails.
+//  4. Shadow sets no header and denies nothing, also when the backend fails, and does not ask OnError.
 //  5. A request whose own context is done is neither served nor denied.
 //  6. The transport sends a request once or not at all, and reads no body. A server can pause it for 5 minutes at most.
 //  7. The middleware is safe for concurrent use; Options functions are called concurrently.

@@ -47,6 +47,10 @@ type Options struct {
 	Deny func(http.ResponseWriter, *http.Request, ratelimit.Decision)
 	// FailClosed decides what happens when the backend fails: false, the request is served; true, it gets a 503.
 	FailClosed bool
+	// OnError decides in the place of FailClosed when the backend fails. It sets headers, if it likes, and returns true:
+	// the request is served. Or it answers the request and returns false. nil: FailClosed decides. With Shadow it is not
+	// asked, nor about a request whose own context is done.
+	OnError func(http.ResponseWriter, *http.Request, error) (serve bool)
 	// Shadow decides and reports, but never denies and announces nothing: a dry run.
 	Shadow bool
 	// Observe is told every decision, and the backend's error if there is one. nil: nobody is told.
@@ -102,7 +106,7 @@ func (m *limiter) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 	}
 	switch {
 	case err != nil:
-		m.failed(w, r, next)
+		m.failed(w, r, next, err)
 	case m.o.Shadow:
 		next.ServeHTTP(w, r)
 	default:
@@ -121,9 +125,13 @@ func (m *limiter) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 
 // failed serves or refuses a request that could not be decided. A request whose own context is done has nobody waiting
 // for an answer.
-func (m *limiter) failed(w http.ResponseWriter, r *http.Request, next http.Handler) {
+func (m *limiter) failed(w http.ResponseWriter, r *http.Request, next http.Handler, err error) {
 	switch {
 	case r.Context().Err() != nil:
+	case m.o.OnError != nil && !m.o.Shadow:
+		if m.o.OnError(w, r, err) {
+			next.ServeHTTP(w, r)
+		}
 	case m.o.Shadow || !m.o.FailClosed:
 		next.ServeHTTP(w, r)
 	default:

@@ -305,6 +305,39 @@ func TestBackendFailureFollowsThePolicy(t *testing.T) {
 	}
 }
 
+func TestOnErrorDecidesInThePlaceOfFailClosed(t *testing.T) {
+	down := errors.New("down")
+	for _, serve := range []bool{true, false} {
+		asked := 0
+		o := Options{FailClosed: serve, OnError: func(w http.ResponseWriter, _ *http.Request, err error) bool {
+			asked++
+			if !errors.Is(err, down) {
+				t.Errorf("got %v", err)
+			}
+			w.Header().Set("X-Limit", "unknown")
+			if !serve {
+				http.Error(w, "later", http.StatusServiceUnavailable)
+			}
+			return serve
+		}}
+		broken := fixedBackend{err: down}
+		w := get(t, handler(t, broken, o))
+		if (w.Code == 200) != serve || (w.Body.String() == "served") != serve || w.Header().Get("X-Limit") != "unknown" || asked != 1 {
+			t.Errorf("serve=%v: %d %q, asked %d times", serve, w.Code, w.Body, asked)
+		}
+		if w := get(t, handler(t, fixedBackend{d: ratelimit.Decision{OK: true}}, o)); w.Code != 200 || asked != 1 {
+			t.Errorf("serve=%v: asked about a decision", serve)
+		}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		handler(t, broken, o).ServeHTTP(httptest.NewRecorder(), request(t, http.MethodGet, "192.0.2.1:1").WithContext(gone))
+		o.Shadow = true
+		if w := get(t, handler(t, broken, o)); w.Body.String() != "served" || w.Header().Get("X-Limit") != "" || asked != 1 {
+			t.Errorf("serve=%v: asked %d times, in shadow or for nobody", serve, asked)
+		}
+	}
+}
+
 func TestHeadGetsNoBody(t *testing.T) {
 	h := handler(t, fixedBackend{d: ratelimit.Decision{RetryAfter: time.Second}}, Options{})
 	w := httptest.NewRecorder()

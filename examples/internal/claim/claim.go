@@ -14,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"os/signal"
@@ -59,12 +60,10 @@ func (f Facts) AtMost(name string, limit float64) bool {
 	return counted && got <= limit
 }
 
-// text lists the facts, first those of the order, then the rest by name.
+// text lists the facts, first those of the order, then the rest by name. Numbered ones become one line of bars.
 func (f Facts) text(order []string) string {
-	names := make([]string, 0, len(f))
-	for name := range f {
-		names = append(names, name)
-	}
+	lines, f := sparks(f)
+	names := slices.AppendSeq(slices.Collect(maps.Keys(f)), maps.Keys(lines))
 	rank := func(name string) int {
 		if i := slices.Index(order, name); i >= 0 {
 			return i
@@ -78,7 +77,11 @@ func (f Facts) text(order []string) string {
 		return strings.Compare(a, b)
 	})
 	for i, name := range names {
-		names[i] = name + "=" + number(f[name])
+		if line, ok := lines[name]; ok {
+			names[i] = name + "=" + line
+		} else {
+			names[i] = name + "=" + number(f[name])
+		}
 	}
 	return strings.Join(names, " ")
 }

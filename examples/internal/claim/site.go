@@ -24,7 +24,7 @@ type Site struct {
 }
 
 // HTTP listens, prints the URL as its first line and the curl lines after it, and serves until ctx ends. Requests that are
-// running then have five seconds to finish.
+// running then have ten seconds to finish: the server itself waits five for a connection that has been opened and not used yet.
 func (s Site) HTTP(ctx context.Context, handler http.Handler) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.Addr)
 	if err != nil {
@@ -47,7 +47,7 @@ func (s Site) HTTP(ctx context.Context, handler http.Handler) error {
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	if err := server.Shutdown(grace); err != nil {
 		return errors.Join(err, server.Close())

@@ -12,7 +12,8 @@ const queued = 64
 
 type packet struct {
 	bytes []byte
-	due   time.Time // zero: at once
+	due   time.Time       // zero: at once
+	gate  <-chan struct{} // not before it is closed; nil: at once
 }
 
 // conn is one end. Whoever holds it closes it, also after a fault, as with TCP. Reads come straight from the pipe; writes pass through a queue that one goroutine, deliver, empties.
@@ -41,7 +42,8 @@ func (c *conn) RemoteAddr() net.Addr { return address(c.to) }
 // Write puts a copy into the queue.
 func (c *conn) Write(p []byte) (int, error) {
 	delay, lost := c.network.fate()
-	if lost {
+	action, gate := c.network.ask(c.from, c.to, p)
+	if lost || action == Cut {
 		c.breakOff()
 	}
 	select { // a closed connection must win over a queue with room
@@ -52,6 +54,9 @@ func (c *conn) Write(p []byte) (int, error) {
 	default:
 	}
 	next := packet{bytes: append([]byte(nil), p...)}
+	if action == Hold {
+		next.gate = gate
+	}
 	if delay > 0 {
 		next.due = time.Now().Add(delay)
 	}
@@ -109,6 +114,13 @@ func (c *conn) deliver() {
 
 // pass waits until a packet is due and writes it. It reports whether the connection still stands.
 func (c *conn) pass(p packet) bool {
+	if p.gate != nil {
+		select {
+		case <-p.gate:
+		case <-c.broken:
+			return false
+		}
+	}
 	if wait := time.Until(p.due); !p.due.IsZero() && wait > 0 {
 		t := time.NewTimer(wait)
 		defer t.Stop()

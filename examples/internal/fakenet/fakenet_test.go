@@ -206,3 +206,45 @@ func TestAnHTTPServerRunsOverIt(t *testing.T) {
 		t.Errorf("%d bytes of %d, err %v", len(got), len(body), err)
 	}
 }
+
+func TestAScriptHoldsWhatItNamesAndWhatStandsBehindIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := New(1)
+		a, b := connect(t, n)
+		n.SetScript(func(from, to string, p []byte) Action {
+			if from == "a" && to == "b" && p[0] == 'h' {
+				return Hold
+			}
+			return Deliver
+		})
+		var got [3]byte
+		for _, text := range []string{"1", "h", "2"} {
+			if _, err := a.Write([]byte(text)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := io.ReadFull(b, got[:1]); err != nil || got[0] != '1' {
+			t.Errorf("%q, %v", got[:1], err)
+		}
+		if err := b.SetReadDeadline(time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Read(got[1:]); err == nil {
+			t.Error("a held write arrived")
+		}
+		if _, err := b.Write([]byte("h")); err != nil { // the other way is free
+			t.Error(err)
+		}
+		n.SetScript(nil)
+		if err := b.SetReadDeadline(time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(b, got[1:]); err != nil || string(got[:]) != "1h2" {
+			t.Errorf("%q, %v", got, err)
+		}
+		n.SetScript(func(string, string, []byte) Action { return Cut })
+		if _, err := a.Write([]byte("x")); !errors.Is(err, ErrBroken) {
+			t.Errorf("cut: %v", err)
+		}
+	})
+}

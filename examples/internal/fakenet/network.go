@@ -37,6 +37,8 @@ type Network struct {
 	low, high time.Duration
 	loss      float64
 	side      map[string]int // partition: hosts on different sides cannot talk; a host that is not listed is on side 0
+	script    Script
+	gate      chan struct{} // closed when the script is replaced
 	listeners map[string]*listener
 	conns     map[*conn]struct{}
 }
@@ -45,6 +47,7 @@ type Network struct {
 func New(seed int64) *Network {
 	return &Network{
 		rng:       rand.New(rand.NewPCG(uint64(seed), 0xfa4e)),
+		gate:      make(chan struct{}),
 		listeners: make(map[string]*listener),
 		conns:     make(map[*conn]struct{}),
 	}
@@ -62,6 +65,39 @@ func (n *Network) SetLoss(p float64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.loss = p
+}
+
+// Action is what a Script lets happen to a write.
+type Action int
+
+// The actions.
+const (
+	Deliver Action = iota
+	Hold           // it waits, and what is written behind it on the same connection, until the script is replaced
+	Cut            // the connection breaks, and the write is lost
+)
+
+// Script decides about each write by itself, for schedules that chance would rarely find.
+type Script func(from, to string, p []byte) Action
+
+// SetScript makes a script decide about every following write, on top of delay and loss; nil decides nothing. What the script
+// before has held is delivered.
+func (n *Network) SetScript(s Script) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	close(n.gate)
+	n.script, n.gate = s, make(chan struct{})
+}
+
+// ask asks the script.
+func (n *Network) ask(from, to string, p []byte) (Action, <-chan struct{}) {
+	n.mu.Lock()
+	s, gate := n.script, n.gate
+	n.mu.Unlock()
+	if s == nil {
+		return Deliver, nil
+	}
+	return s(from, to, p), gate
 }
 
 // Partition splits the network: hosts on different sides cannot reach each other, connections between them break. Hosts that are

@@ -174,3 +174,32 @@ func TestBookFindsEveryDifference(t *testing.T) {
 		}
 	}
 }
+
+// TestWindowsFindsEveryOverfullWindow compares with counting from scratch, ties included.
+func TestWindowsFindsEveryOverfullWindow(t *testing.T) {
+	for seed := range int64(50) {
+		rng, start := Rand(seed, 1), time.Unix(0, 0)
+		spans := make([]Span, 1+rng.IntN(20))
+		for i := range spans {
+			from := rng.IntN(30)
+			spans[i] = Span{From: start.Add(time.Duration(from)), To: start.Add(time.Duration(from + rng.IntN(10)))}
+		}
+		most := func(length time.Duration) float64 { return 2 + float64(length)/4 }
+		found := false
+		for _, first := range spans {
+			for _, last := range spans {
+				inside := 0.0
+				for _, s := range spans {
+					if !s.From.Before(first.From) && !s.To.After(last.To) {
+						inside++
+					}
+				}
+				found = found || inside > 0 && inside > most(last.To.Sub(first.From))
+			}
+		}
+		windows, over := Windows(spans, most)
+		if windows < len(spans) || (over > 0) != found {
+			t.Fatalf("seed %d: %d windows, %d overfull, want any: %v", seed, windows, over, found)
+		}
+	}
+}

@@ -2,12 +2,9 @@ package cluster
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
-	"sort"
-	"strings"
 
 	"github.com/sysblocks/sysblocks/examples/kvstore/member"
 	"github.com/sysblocks/sysblocks/examples/kvstore/storage"
@@ -123,77 +120,54 @@ func (n *Node) plan(v *member.Rings, away []string) (map[string][]hashring.Range
 }
 
 // pull copies the entries of the ranges from one source, page by page in the order of keys.
-func (n *Node) pull(ctx context.Context, v *member.Rings, source string, ranges []hashring.Range) error {
+func (n *Node) pull(ctx context.Context, v *member.Rings, source string, ranges []hashring.Range) (err error) {
 	after := ""
 	for {
-		answers := n.ask(ctx, v, []string{source}, wire.Pull, encodePull(after, ranges), nil)
-		var page reply
+		answers := n.ask(v, []string{source}, wire.Pull, wire.JoinPull(after, ranges), nil)
+		var page member.Answer
 		select {
 		case page = <-answers:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if page.err != nil || len(page.entries) == 0 {
-			return page.err
+		if page.Err != nil || len(page.Entries) == 0 {
+			return page.Err
 		}
-		for _, e := range page.entries {
-			if err := n.store.Put(e); err != nil {
+		for _, e := range page.Entries {
+			if n.quorum.Mode == Available {
+				err = n.sets.Merge(e)
+			} else {
+				err = n.accept.Copy(e)
+			}
+			if err != nil {
 				return err
 			}
-			n.clock.observe(e.Stamp.Time)
+			n.clock.Observe(e.Stamp)
 		}
-		n.pulled.Add(int64(len(page.entries)))
-		after = page.entries[len(page.entries)-1].Key
+		n.pulled.Add(int64(len(page.Entries)))
+		after = page.Entries[len(page.Entries)-1].Key
 	}
 }
 
 // page answers a pull: the entries after a key whose tokens lie in the ranges, in order, at most pageBytes of them.
 func (n *Node) page(body []byte) (page []storage.Entry, err error) {
-	after, ranges, err := decodePull(body)
+	after, ranges, err := wire.SplitPull(body)
 	if err != nil {
 		return nil, err
 	}
 	token := n.view.Load().Before.Token
-	keys := n.store.Select(func(key string) bool { return key > after && within(ranges, token(key)) })
-	slices.Sort(keys)
 	size := 0
-	for _, key := range keys {
-		e, found, err := n.store.Get(key)
+	for e, err := range n.store.Scan("", after) {
 		if err != nil {
 			return nil, err
 		}
-		if size += len(key) + len(e.Value); found && (len(page) == 0 || size <= pageBytes) {
-			page = append(page, e)
+		if !wire.Within(ranges, token(e.Key)) {
+			continue
 		}
-		if size > pageBytes {
+		if size += len(e.Key) + len(e.Value); len(page) > 0 && size > pageBytes {
 			break
 		}
+		page = append(page, e)
 	}
 	return page, nil
-}
-
-// within reports whether one of the ranges, ascending and disjoint, contains the token.
-func within(ranges []hashring.Range, token uint64) bool {
-	i := sort.Search(len(ranges), func(i int) bool { return ranges[i].Last >= token })
-	return i < len(ranges) && ranges[i].Contains(token)
-}
-
-func encodePull(after string, ranges []hashring.Range) []byte {
-	b := append([]byte(after), 0)
-	for _, r := range ranges {
-		b = binary.BigEndian.AppendUint64(b, r.First)
-		b = binary.BigEndian.AppendUint64(b, r.Last)
-	}
-	return b
-}
-
-func decodePull(body []byte) (after string, ranges []hashring.Range, err error) {
-	after, rest, ok := strings.Cut(string(body), "\x00")
-	if !ok || len(rest)%16 != 0 {
-		return "", nil, storage.ErrCorrupt
-	}
-	for b := []byte(rest); len(b) > 0; b = b[16:] {
-		ranges = append(ranges, hashring.Range{First: binary.BigEndian.Uint64(b), Last: binary.BigEndian.Uint64(b[8:])})
-	}
-	return after, ranges, nil
 }

@@ -2,13 +2,17 @@
 //
 //	client ─▶ any node: coord.go ─┬─▶ replica 1 (zone a): node.go ─▶ storage: log, memtable
 //	                              ├─▶ replica 2 (zone b)
-//	                              └─▶ replica 3 (zone c)   away: hint.go keeps the write until it is back
+//	                              └─▶ replica 3 (zone c)   away: package hint keeps the write until it is back
+//
+// How the replicas of a key agree is the mode: coord.go alone, or coord.go's place taken by linear.go (package linear) or available.go
+// (package versions).
 //
 // The replicas of a key are distinct machines by hashring (package member), the nodes talk over any net.Conn (package wire), and a
 // join moves exactly the ranges that the ring lists (move.go).
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,20 +20,47 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"time"
 
+	"github.com/sysblocks/sysblocks/examples/kvstore/hint"
+	"github.com/sysblocks/sysblocks/examples/kvstore/hlc"
+	"github.com/sysblocks/sysblocks/examples/kvstore/linear"
 	"github.com/sysblocks/sysblocks/examples/kvstore/member"
 	"github.com/sysblocks/sysblocks/examples/kvstore/storage"
+	"github.com/sysblocks/sysblocks/examples/kvstore/versions"
 	"github.com/sysblocks/sysblocks/examples/kvstore/wire"
+	"github.com/sysblocks/sysblocks/idgen"
+)
+
+// Mode says what the replicas promise together.
+type Mode string
+
+// The modes.
+const (
+	Newest    Mode = "quorum"    // the newest stamp wins
+	Linear    Mode = "linear"    // as if there were one copy (package linear)
+	Available Mode = "available" // a write is taken wherever W nodes can be reached; what conflicts is kept side by side (package versions)
 )
 
 // Quorum says how many replicas a key has, and how many of them must answer a write and a read. With R+W > N the replicas that a
 // read asks and those that took the newest write have one in common.
-type Quorum struct{ N, W, R int }
+type Quorum struct {
+	N, W, R int
+	Mode    Mode // default Newest
+}
 
 // sources is the number of old replicas from which a joiner copies. R of them have every acknowledged write. N-R+1 of them leave too
 // few for a read of the old epoch, since a replica that has answered the joiner knows the new one; N-W+1 likewise for a write.
 func (q Quorum) sources() int { return max(q.R, q.N-q.R+1, q.N-q.W+1) }
+
+// Config is what a node has to know to start.
+type Config struct {
+	ID, Dir string // the folder exists; a node that has been here before comes back with its entries and its view
+	Quorum  Quorum
+	Storage storage.Options
+	First   member.View      // of a new node
+	IDs     *idgen.Snowflake // names the changes of clients that name none; only mode linear needs it
+	Dial    wire.Dial
+}
 
 // Node is one machine: it stores its share of the entries, and coordinates the operations of the clients that call it.
 type Node struct {
@@ -37,9 +68,13 @@ type Node struct {
 	dir    string
 	quorum Quorum
 	store  *storage.Store
-	clock  clock
+	clock  *hlc.Clock
 	peers  *wire.Peers
-	hints  hints
+	hints  hint.Hints
+	ids    *idgen.Snowflake
+	accept *linear.Acceptor  // the part of a replica in mode linear
+	sets   *versions.Replica // the part of a replica in mode available
+	guests hint.Guests       // in mode available
 
 	fence sync.RWMutex                 // read-held by a fenced request from its check to its effect; write-held by a change of view
 	view  atomic.Pointer[member.Rings] // published by install, under fence; operations load it once and keep it
@@ -60,28 +95,40 @@ type Stats struct {
 	Pulled                     int64 // entries received in a join, from all sources
 }
 
-// Start brings a node up from its folder. A node that has been here before comes back with its entries and its view; first is the
-// view of a new one.
-func Start(id, dir string, q Quorum, first member.View, listener net.Listener, dial wire.Dial) (*Node, error) {
-	store, err := storage.Open(dir, storage.Options{})
+// Start brings a node up.
+func Start(c Config, listener net.Listener) (*Node, error) {
+	c.Quorum.Mode = cmp.Or(c.Quorum.Mode, Newest)
+	if err := member.Pin(c.Dir, string(c.Quorum.Mode)); err != nil {
+		return nil, err
+	}
+	store, err := storage.Open(c.Dir, c.Storage)
 	if err != nil {
 		return nil, err
 	}
 	n := &Node{
-		id: id, dir: dir, quorum: q, store: store, peers: wire.NewPeers(dial), clock: clock{base: time.Now()},
+		id: c.ID, dir: c.Dir, quorum: c.Quorum, store: store, peers: wire.NewPeers(c.Dial), ids: c.IDs,
+		clock: hlc.New(c.ID),
 	}
-	n.clock.observe(store.Stats().Newest.Time)
+	n.clock.Observe(store.Stats().Newest)
+	n.sets = versions.NewReplica(c.ID, store, n.clock)
 	n.ctx, n.stop = context.WithCancel(context.Background())
-	v, err := member.Load(dir, first)
+	n.accept, err = linear.NewAcceptor(c.Dir, store)
+	var v member.View
+	if err == nil {
+		v, err = member.Load(c.Dir, c.First)
+	}
 	if err == nil {
 		err = n.install(v)
 	}
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	server := &wire.Server{Handle: n.handle, Quick: quick}
+	server := &wire.Server{Handle: n.handle, Quick: wire.Quick}
 	n.tasks.Go(func() { server.Serve(n.ctx, listener) })
 	n.tasks.Go(n.deliverHints)
+	if n.quorum.Mode == Available {
+		n.tasks.Go(n.deliverGuests)
+	}
 	return n, nil
 }
 
@@ -96,7 +143,7 @@ func (n *Node) Stop() error {
 // Stats describes the node.
 func (n *Node) Stats() Stats {
 	s := Stats{Stats: n.store.Stats(), Repaired: n.repaired.Load(), Pulled: n.pulled.Load()}
-	s.Hinted, s.Delivered, s.Dropped = n.hints.counts()
+	s.Hinted, s.Delivered, s.Dropped = n.hints.Counts()
 	return s
 }
 
@@ -109,16 +156,19 @@ func (n *Node) Holds(key string) bool {
 	return found && err == nil
 }
 
-// Pending is the number of hints that wait for their node.
-func (n *Node) Pending() int { return n.hints.len() }
+// Stamp is that of the version which the node stores, zero if there is none.
+func (n *Node) Stamp(key string) storage.Stamp {
+	e, _, _ := n.store.Get(key) // a closed store has none
+	return e.Stamp
+}
 
-// quick are the requests that a replica answers from its own store.
-func quick(k wire.Kind) bool { return k == wire.Put || k == wire.Get }
+// Pending is the number of hints and of keys that wait for the node where they belong.
+func (n *Node) Pending() int { return n.hints.Len() + len(n.guests.List()) }
 
 // handle answers one request, from the network or from this node itself.
 func (n *Node) handle(ctx context.Context, m wire.Message) wire.Message {
 	switch m.Kind {
-	case wire.Put, wire.Get, wire.Keys, wire.Pull:
+	case wire.Put, wire.Get, wire.Keys, wire.Pull, wire.Promise, wire.Accept, wire.Update, wire.Merge:
 		n.fence.RLock()
 		defer n.fence.RUnlock()
 		if v := n.view.Load(); m.Epoch != v.Epoch {
@@ -137,21 +187,46 @@ func (n *Node) handle(ctx context.Context, m wire.Message) wire.Message {
 		}
 		return wire.Answer(nil, err)
 	case wire.ClientPut:
-		entries, err := wire.DecodeEntries(m.Body)
-		if err == nil && len(entries) != 1 {
-			err = errors.New("cluster: a put carries one entry")
+		c, err := wire.DecodeChange(m.Body)
+		if err != nil {
+			return wire.Answer(nil, err)
 		}
-		if err == nil {
-			err = n.put(ctx, entries[0])
-		}
-		return wire.Answer(nil, err)
+		return wire.Answer(n.change(ctx, c))
 	case wire.ClientGet:
-		return wire.Answer(n.get(ctx, string(m.Body)))
+		return wire.Answer(n.read(ctx, string(m.Body)))
 	case wire.ClientKeys:
-		prefix, after := wire.SplitKeys(m.Body)
-		return wire.Answer(n.keys(ctx, prefix, after))
+		prefix, after, limit, err := wire.SplitKeys(m.Body)
+		if err != nil {
+			return wire.Answer(nil, err)
+		}
+		return wire.Answer(n.keys(ctx, prefix, after, limit))
 	}
 	return wire.Answer(nil, fmt.Errorf("cluster: unknown request %d", m.Kind))
+}
+
+// change does what a client asks for, in the way of the mode.
+func (n *Node) change(ctx context.Context, c wire.Change) ([]storage.Entry, error) {
+	switch {
+	case n.quorum.Mode == Linear:
+		return n.changeLinear(ctx, c)
+	case n.quorum.Mode == Available:
+		return nil, n.changeAvailable(ctx, c)
+	case c.How != wire.Set:
+		return nil, fmt.Errorf("%w: mode %s knows no change that depends on the present version", wire.ErrInvalid, Newest)
+	}
+	return nil, n.put(ctx, c.Entry)
+}
+
+// read returns the versions of a key, in the way of the mode.
+func (n *Node) read(ctx context.Context, key string) ([]storage.Entry, error) {
+	switch n.quorum.Mode {
+	case Linear:
+		return n.readLinear(ctx, key)
+	case Available:
+		return n.readAvailable(ctx, key)
+	default:
+		return n.get(ctx, key)
+	}
 }
 
 // local is the part of a replica. The caller holds the fence.
@@ -160,10 +235,22 @@ func (n *Node) local(m wire.Message) ([]storage.Entry, error) {
 	case wire.Put:
 		entries, err := wire.DecodeEntries(m.Body)
 		for _, e := range entries {
-			n.clock.observe(e.Stamp.Time)
+			n.clock.Observe(e.Stamp)
 			err = errors.Join(err, n.store.Put(e))
 		}
 		return nil, err
+	case wire.Promise, wire.Accept:
+		e, _, err := storage.DecodeEntry(m.Body)
+		if err != nil {
+			return nil, err
+		}
+		n.clock.Observe(e.Stamp)
+		if m.Kind == wire.Promise {
+			return n.accept.Promise(e.Key, e.Stamp)
+		}
+		return nil, n.accept.Accept(e)
+	case wire.Update, wire.Merge:
+		return n.guest(m)
 	case wire.Get:
 		e, found, err := n.store.Get(string(m.Body))
 		if err != nil || !found {
@@ -171,8 +258,11 @@ func (n *Node) local(m wire.Message) ([]storage.Entry, error) {
 		}
 		return []storage.Entry{e}, nil
 	case wire.Keys:
-		prefix, after := wire.SplitKeys(m.Body)
-		return n.store.Keys(prefix, after, wire.PageSize), nil
+		prefix, after, limit, err := wire.SplitKeys(m.Body)
+		if err != nil {
+			return nil, err
+		}
+		return n.store.Keys(prefix, after, limit)
 	default:
 		return n.page(m.Body)
 	}
@@ -196,5 +286,13 @@ func (n *Node) install(v member.View) error {
 	if v.Moving() {
 		return nil
 	}
-	return n.store.Forget(n.store.Select(func(key string) bool { return !next.Holds(n.id, key) })...)
+	elsewhere, err := n.store.Select(func(key string) bool { return !next.Holds(n.id, key) })
+	if err != nil {
+		return err
+	}
+	if n.quorum.Mode == Available { // this may be the only copy: it is brought home before it goes
+		n.guests.Add(elsewhere...)
+		return nil
+	}
+	return n.store.Forget(elsewhere...)
 }

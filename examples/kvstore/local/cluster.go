@@ -18,6 +18,7 @@ import (
 	"github.com/sysblocks/sysblocks/examples/kvstore/member"
 	"github.com/sysblocks/sysblocks/examples/kvstore/wire"
 	"github.com/sysblocks/sysblocks/hashring"
+	"github.com/sysblocks/sysblocks/idgen"
 )
 
 // settleEvery is how often Settle looks.
@@ -29,6 +30,7 @@ type Cluster struct {
 	dir     string
 	quorum  cluster.Quorum
 	network *fakenet.Network
+	ids     *idgen.Snowflake         // one for all, since they share the process
 	joining sync.Mutex               // held through a join: one at a time
 	mu      sync.Mutex               // guards all below
 	view    member.View              // the newest that is known; those of the nodes that are up may be newer
@@ -50,8 +52,12 @@ func Run(dir string, q cluster.Quorum, members []member.Node, seed int64) (*Clus
 	if q.N < 1 || q.N > len(members) || q.W < 1 || q.W > q.N || q.R < 1 || q.R > q.N {
 		return nil, fmt.Errorf("%w: want 1 <= W, R <= N <= nodes, have N=%d W=%d R=%d nodes=%d", wire.ErrInvalid, q.N, q.W, q.R, len(members))
 	}
+	ids, err := idgen.NewSnowflake(1, idgen.SnowflakeOptions{})
+	if err != nil {
+		return nil, err
+	}
 	c := &Cluster{
-		dir: dir, quorum: q, network: fakenet.New(seed), nodes: make(map[string]*cluster.Node),
+		dir: dir, quorum: q, network: fakenet.New(seed), ids: ids, nodes: make(map[string]*cluster.Node),
 		view: member.View{Epoch: 1, Old: members, New: members},
 	}
 	for _, m := range members { // the newest view that a node has saved
@@ -69,6 +75,21 @@ func Run(dir string, q cluster.Quorum, members []member.Node, seed int64) (*Clus
 		}
 	}
 	return c, nil
+}
+
+// Scratch runs a cluster in a temporary folder, hands it to use, and removes it.
+func Scratch[T any](q cluster.Quorum, members []member.Node, seed int64, use func(nodes *Cluster) (T, error)) (result T, err error) {
+	dir, err := os.MkdirTemp("", "sysblocks-kvstore-")
+	if err != nil {
+		return result, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	nodes, err := Run(dir, q, members, seed)
+	if err != nil {
+		return result, err
+	}
+	defer func() { err = errors.Join(err, nodes.Close()) }()
+	return use(nodes)
 }
 
 // Restart brings a node up from its folder. A node that is up stays as it is.
@@ -95,7 +116,9 @@ func (c *Cluster) start(id string) (*cluster.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	node, err := cluster.Start(id, dir, c.quorum, c.newest(), listener, c.dial(id))
+	node, err := cluster.Start(cluster.Config{
+		ID: id, Dir: dir, Quorum: c.quorum, First: c.newest(), IDs: c.ids, Dial: c.dial(id),
+	}, listener)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
@@ -152,7 +175,19 @@ func (c *Cluster) Client() *wire.Client {
 	for _, m := range c.View().Members() {
 		ids = append(ids, m.ID)
 	}
-	return wire.NewClient(ids, c.dial("client"))
+	client := wire.NewClient(ids, c.dial("client"))
+	client.IDs = c.ids
+	return client
+}
+
+// Network is what the nodes talk over; hosts are named after nodes, and clients are the host "client".
+func (c *Cluster) Network() *fakenet.Network { return c.network }
+
+// ClientOf returns a client, on a host of its own, of these nodes.
+func (c *Cluster) ClientOf(host string, nodes ...string) *wire.Client {
+	client := wire.NewClient(nodes, c.dial(host))
+	client.IDs = c.ids
+	return client
 }
 
 // Quorum is how many replicas store, and how many answer.

@@ -83,6 +83,17 @@ func (v *Rings) Replicas(key string) Quorums {
 	return sets
 }
 
+// Walk lists all nodes in the order in which they stand in for each other: the replicas, then the rest of the ring.
+func (v *Rings) Walk(key string) []string {
+	ids := v.Replicas(key).All()
+	for node := range v.After.Walk(key) {
+		if !slices.Contains(ids, node.ID) {
+			ids = append(ids, node.ID)
+		}
+	}
+	return ids
+}
+
 // Holds reports whether the node is a replica of the key.
 func (v *Rings) Holds(id, key string) bool {
 	return slices.ContainsFunc(v.Replicas(key), func(set []string) bool { return slices.Contains(set, id) })

@@ -1,49 +1,98 @@
 package storage
 
 import (
-	"slices"
-	"strings"
+	"math/rand/v2"
+	"sync"
+
+	"github.com/sysblocks/sysblocks/examples/kvstore/storage/run"
 )
 
-// inline is the largest value that the memtable holds itself. Larger ones stay in the log, so that a node can hold more bytes
-// than it has memory. The value is a guess at the size of a row.
-const inline = 1 << 10
+const (
+	// maxHeight suits 4^12 = 16 million keys.
+	maxHeight = 12
+	// stride is how many items a cursor copies under the lock at a time.
+	stride = 64
+)
 
-// item is the newest version of a key.
-type item struct {
-	stamp   Stamp
-	deleted bool
-	size    int
-	value   []byte // if size <= inline
-	at      int64  // else: where the value begins in the log
+// memtable holds the newest states in the order of their keys, as a skip list: every node stands in the lowest list, and in each
+// higher one with a chance of one in four, so that a search skips most of them. The lock of the store guards it.
+type memtable struct {
+	head node
+	len  int
 }
 
-// memtable maps keys to their newest version.
-type memtable map[string]item
-
-// put keeps the entry if it is newer than what is there.
-func (m memtable) put(e Entry, payloadAt int64, payloadLen int) {
-	if old, ok := m[e.Key]; ok && e.Stamp.Compare(old.stamp) <= 0 {
-		return
-	}
-	it := item{stamp: e.Stamp, deleted: e.Deleted, size: len(e.Value)}
-	if it.size <= inline {
-		it.value = slices.Clone(e.Value)
-	} else {
-		it.at = payloadAt + int64(payloadLen-it.size)
-	}
-	m[e.Key] = it
+type node struct {
+	run.Item
+	next []*node // by height
 }
 
-// keys returns at most limit keys with the prefix that sort after the given one, in order. It looks at every key: a node that lists
-// often keeps its memtable sorted, as a skip list.
-func (m memtable) keys(prefix, after string, limit int) []string {
-	var found []string
-	for key := range m {
-		if strings.HasPrefix(key, prefix) && key > after {
-			found = append(found, key)
+func newMemtable() *memtable { return &memtable{head: node{next: make([]*node, maxHeight)}} }
+
+// seek returns the first node that is not before the key, and in path, if there is one, the last node before it at each height.
+func (m *memtable) seek(key string, path *[maxHeight]*node) *node {
+	at := &m.head
+	for h := maxHeight - 1; h >= 0; h-- {
+		for at.next[h] != nil && at.next[h].Key < key {
+			at = at.next[h]
+		}
+		if path != nil {
+			path[h] = at
 		}
 	}
-	slices.Sort(found)
-	return found[:min(limit, len(found))]
+	return at.next[0]
 }
+
+// put sets the state of a key.
+func (m *memtable) put(key string, state []byte) {
+	var path [maxHeight]*node
+	if n := m.seek(key, &path); n != nil && n.Key == key {
+		n.Value = state
+		return
+	}
+	height := 1
+	for height < maxHeight && rand.Uint32()%4 == 0 {
+		height++
+	}
+	n := &node{Item: run.Item{Key: key, Value: state}, next: make([]*node, height)}
+	for h := range n.next {
+		n.next[h], path[h].next[h] = path[h].next[h], n
+	}
+	m.len++
+}
+
+func (m *memtable) get(key string) (state []byte, found bool) {
+	if n := m.seek(key, nil); n != nil && n.Key == key {
+		return n.Value, true
+	}
+	return nil, false
+}
+
+// tableCursor walks through a memtable while it is written. It takes the lock for a few items at a time, so that no writer waits for
+// a slow reader; a key that comes in meanwhile is seen if it sorts after what has been seen.
+type tableCursor struct {
+	lock  *sync.RWMutex
+	table *memtable
+	from  string // the next item is not before it
+	items []run.Item
+}
+
+// Next implements run.Cursor.
+func (c *tableCursor) Next() (run.Item, bool, error) {
+	if len(c.items) == 0 {
+		c.lock.RLock()
+		for n := c.table.seek(c.from, nil); n != nil && len(c.items) < stride; n = n.next[0] {
+			c.items = append(c.items, n.Item)
+		}
+		c.lock.RUnlock()
+		if len(c.items) == 0 {
+			return run.Item{}, false, nil
+		}
+		c.from = behind(c.items[len(c.items)-1].Key)
+	}
+	it := c.items[0]
+	c.items = c.items[1:]
+	return it, true, nil
+}
+
+// behind is the first string that sorts after s.
+func behind(s string) string { return s + "\x00" }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
 	"github.com/sysblocks/sysblocks/examples/kvstore/storage"
+	"github.com/sysblocks/sysblocks/idgen"
 )
 
 // The limits of a client's arguments and of an answer.
@@ -17,9 +19,12 @@ const (
 	PageSize = 1000    // keys in one listing
 )
 
-// Client sends operations to any node and, when that fails, to the next. That is safe: a write that is done twice is done once
-// with a newer stamp. It is safe for concurrent use.
+// Client sends operations to any node and, when that fails, to the next. It is safe for concurrent use.
 type Client struct {
+	// IDs names each change, so that a store which knows names does a repeated one once. Without it every repetition is a change of
+	// its own: harmless where the newest stamp wins, since it only has a newer one.
+	IDs *idgen.Snowflake
+
 	peers *Peers
 	nodes []string
 	turn  atomic.Uint64 // advanced by each operation, so that they spread over the nodes
@@ -35,51 +40,91 @@ func (c *Client) Close() { c.peers.Close() }
 
 // Put stores a value. On nil it is in the logs of W replicas.
 func (c *Client) Put(ctx context.Context, key string, value []byte) error {
-	if err := check(key); err != nil {
-		return err
-	}
-	if len(value) > MaxValue {
-		return fmt.Errorf("%w: value of %d bytes, limit %d", ErrInvalid, len(value), MaxValue)
-	}
-	_, err := c.do(ctx, ClientPut, storage.Entry{Key: key, Value: value}.AppendTo(nil))
+	_, err := c.Change(ctx, Change{How: Set, Entry: storage.Entry{Key: key, Value: value}})
+	return err
+}
+
+// PutIf stores a value if the present version is this one; the zero version means that there is none. Else it returns ErrConflict.
+func (c *Client) PutIf(ctx context.Context, key string, value []byte, version storage.Stamp) (storage.Stamp, error) {
+	return c.Change(ctx, Change{How: SetIf, Entry: storage.Entry{Key: key, Value: value, Stamp: version}})
+}
+
+// Add adds to a number that is stored in decimal.
+func (c *Client) Add(ctx context.Context, key string, delta int64) error {
+	_, err := c.Change(ctx, Change{How: Add, Entry: storage.Entry{Key: key, Value: strconv.AppendInt(nil, delta, 10)}})
 	return err
 }
 
 // Delete removes a key. It writes a tombstone, and so succeeds for a key that was never there.
 func (c *Client) Delete(ctx context.Context, key string) error {
-	if err := check(key); err != nil {
-		return err
-	}
-	_, err := c.do(ctx, ClientPut, storage.Entry{Key: key, Deleted: true}.AppendTo(nil))
+	_, err := c.Change(ctx, Change{How: Set, Entry: storage.Entry{Key: key, Deleted: true}})
 	return err
 }
 
-// Get returns the newest version that R replicas know of.
-func (c *Client) Get(ctx context.Context, key string) (e storage.Entry, found bool, err error) {
-	if err := check(key); err != nil {
-		return storage.Entry{}, false, err
+// Change makes any change and returns the version that it has made, if that is known and still there. ErrUnavailable leaves open whether the
+// change was made.
+func (c *Client) Change(ctx context.Context, ch Change) (version storage.Stamp, err error) {
+	if err := check(ch.Entry.Key); err != nil {
+		return version, err
 	}
-	entries, err := c.do(ctx, ClientGet, []byte(key))
-	if err != nil || len(entries) == 0 || entries[0].Deleted {
-		return storage.Entry{}, false, err
+	if n := len(ch.Entry.Value); n > MaxValue {
+		return version, fmt.Errorf("%w: value of %d bytes, limit %d", ErrInvalid, n, MaxValue)
 	}
-	return entries[0], true, nil
+	if ch.ID == 0 && c.IDs != nil {
+		id, err := c.IDs.Next(ctx)
+		if err != nil {
+			return version, err
+		}
+		ch.ID = uint64(id)
+	}
+	entries, err := c.do(ctx, ClientPut, ch.Encode())
+	if len(entries) > 0 {
+		version = entries[0].Stamp
+	}
+	return version, err
 }
 
-// Keys lists keys with a prefix, in order, after the given one. A page without more ends the listing; the next one begins after
-// its last key.
-func (c *Client) Keys(ctx context.Context, prefix, after string) (keys []string, next string, err error) {
+// Versions returns what a key has: nothing, one version, or several that know nothing of each other. The Stamp of each is the
+// version to name in PutIf, which then replaces them all.
+func (c *Client) Versions(ctx context.Context, key string) (versions []storage.Entry, err error) {
+	if err := check(key); err != nil {
+		return nil, err
+	}
+	entries, err := c.do(ctx, ClientGet, []byte(key))
+	for _, e := range entries {
+		if !e.Deleted {
+			versions = append(versions, e)
+		}
+	}
+	return versions, err
+}
+
+// Get returns the version of a key, if there is one; of several, the first.
+func (c *Client) Get(ctx context.Context, key string) (e storage.Entry, found bool, err error) {
+	versions, err := c.Versions(ctx, key)
+	if err != nil || len(versions) == 0 {
+		return storage.Entry{}, false, err
+	}
+	return versions[0], true, nil
+}
+
+// Keys lists the keys with a prefix that follow the given one, in order. It looks at limit keys, at most PageSize; deleted ones among
+// them are left out. The next page begins after next; none if that is empty.
+func (c *Client) Keys(ctx context.Context, prefix, after string, limit int) (keys []string, next string, err error) {
 	if strings.ContainsRune(prefix+after, 0) {
 		return nil, "", fmt.Errorf("%w: a key has no zero byte", ErrInvalid)
 	}
-	entries, err := c.do(ctx, ClientKeys, JoinKeys(prefix, after))
+	if limit < 1 || limit > PageSize {
+		return nil, "", fmt.Errorf("%w: %d keys, want 1 to %d", ErrInvalid, limit, PageSize)
+	}
+	entries, err := c.do(ctx, ClientKeys, JoinKeys(prefix, after, limit))
 	for _, e := range entries {
 		if !e.Deleted {
 			keys = append(keys, e.Key)
 		}
 		next = e.Key
 	}
-	if len(entries) < PageSize {
+	if len(entries) < limit {
 		next = ""
 	}
 	return keys, next, err
@@ -99,8 +144,9 @@ func (c *Client) do(ctx context.Context, k Kind, body []byte) (entries []storage
 		to := c.nodes[(first+i)%uint64(len(c.nodes))]
 		var m Message
 		if m, err = c.peers.Call(ctx, to, Message{Kind: k, Body: body}); err == nil {
-			if entries, err = m.Result(); err == nil {
-				return entries, nil
+			entries, err = m.Result()
+			if err == nil || errors.Is(err, ErrConflict) || errors.Is(err, ErrInvalid) { // no other node would say otherwise
+				return entries, err
 			}
 		}
 		if ctx.Err() != nil {

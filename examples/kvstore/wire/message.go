@@ -30,18 +30,27 @@ type Kind = byte
 
 // Requests between replicas. All but View are fenced: a node of another epoch answers Stale.
 const (
-	Put  Kind = iota + 1 // entry → nothing
-	Get                  // key → entries, none or one
-	Keys                 // prefix, after → entries without values
-	Pull                 // after, ranges → entries
-	View                 // a view as JSON → nothing
+	Put     Kind = iota + 1 // entry → nothing; the newest stays
+	Get                     // key → entries, none or one
+	Keys                    // prefix, after, limit → entries without values
+	Pull                    // after, ranges → entries
+	View                    // a view as JSON → nothing
+	Promise                 // entry without a value: key and ballot → entries, none or one, or Refused
+	Accept                  // entry → nothing, or Refused
+	Update                  // Change → entry, the set of versions that comes of it
+	Merge                   // entry, a set of versions → nothing
 )
+
+// Quick are the requests that a replica answers from its own store.
+func Quick(k Kind) bool {
+	return k == Put || k == Get || k == Promise || k == Accept || k == Update || k == Merge
+}
 
 // Requests of clients, to any node.
 const (
-	ClientPut  Kind = iota + 11 // entry without a stamp → nothing
-	ClientGet                   // key → entries, none or one
-	ClientKeys                  // prefix, after → entries without values
+	ClientPut  Kind = iota + 11 // Change → the version that it has made, without its value, or nothing
+	ClientGet                   // key → the versions of it
+	ClientKeys                  // prefix, after, limit → entries without values
 )
 
 // Answers.
@@ -49,6 +58,9 @@ const (
 	OK          Kind = iota + 21 // entries
 	Stale                        // the other view as JSON
 	Unavailable                  // why, in words
+	Invalid                      // why, in words
+	Conflict                     // a condition does not hold
+	Refused                      // an entry with the stamp of what stands in the way
 	Failed                       // why, in words
 )
 
@@ -71,6 +83,14 @@ func (m Message) encode() []byte {
 	b = append(b, m.Kind)
 	b = binary.BigEndian.AppendUint64(b, m.Epoch)
 	return append(b, m.Body...)
+}
+
+// KindOf is the kind of an encoded message.
+func KindOf(frame []byte) Kind {
+	if len(frame) < frameHead {
+		return 0
+	}
+	return frame[12]
 }
 
 func readMessage(r *bufio.Reader) (Message, error) {
@@ -101,15 +121,29 @@ func (m Message) Result() ([]storage.Entry, error) {
 		return nil, ErrStale
 	case Unavailable:
 		return nil, fmt.Errorf("%w: %s", ErrUnavailable, m.Body)
+	case Invalid:
+		return nil, fmt.Errorf("%w: %s", ErrInvalid, m.Body)
+	case Conflict:
+		return nil, ErrConflict
+	case Refused:
+		e, _, err := storage.DecodeEntry(m.Body)
+		return nil, errors.Join(err, &RefusedError{By: e.Stamp})
 	}
 	return nil, fmt.Errorf("wire: %s", m.Body)
 }
 
 // Answer is the opposite of Result.
 func Answer(entries []storage.Entry, err error) Message {
+	if refused, ok := errors.AsType[*RefusedError](err); ok {
+		return Message{Kind: Refused, Body: storage.Entry{Stamp: refused.By}.AppendTo(nil)}
+	}
 	switch {
 	case err == nil:
 		return Message{Kind: OK, Body: EncodeEntries(entries)}
+	case errors.Is(err, ErrConflict):
+		return Message{Kind: Conflict}
+	case errors.Is(err, ErrInvalid):
+		return Message{Kind: Invalid, Body: []byte(err.Error())}
 	case errors.Is(err, ErrUnavailable):
 		return Message{Kind: Unavailable, Body: []byte(err.Error())}
 	}
@@ -136,11 +170,16 @@ func DecodeEntries(b []byte) (entries []storage.Entry, err error) {
 	return entries, nil
 }
 
-// JoinKeys is the body of a request for keys.
-func JoinKeys(prefix, after string) []byte { return []byte(prefix + "\x00" + after) }
+// JoinKeys is the body of a request for at most limit keys.
+func JoinKeys(prefix, after string, limit int) []byte {
+	return append(binary.BigEndian.AppendUint16(nil, uint16(min(limit, PageSize))), prefix+"\x00"+after...)
+}
 
 // SplitKeys is the opposite of JoinKeys.
-func SplitKeys(body []byte) (prefix, after string) {
-	prefix, after, _ = strings.Cut(string(body), "\x00")
-	return prefix, after
+func SplitKeys(body []byte) (prefix, after string, limit int, err error) {
+	if len(body) < 3 {
+		return "", "", 0, storage.ErrCorrupt
+	}
+	prefix, after, _ = strings.Cut(string(body[2:]), "\x00")
+	return prefix, after, int(binary.BigEndian.Uint16(body)), nil
 }

@@ -49,8 +49,41 @@ func TestAnswersKeepTheirMeaning(t *testing.T) {
 	if _, err := (Message{Kind: Stale}).Result(); !errors.Is(err, ErrStale) {
 		t.Errorf("got %v", err)
 	}
-	if prefix, after := SplitKeys(JoinKeys("p", "q")); prefix != "p" || after != "q" {
-		t.Errorf("got %q, %q", prefix, after)
+	if prefix, after, limit, err := SplitKeys(JoinKeys("p", "q", 9)); prefix != "p" || after != "q" || limit != 9 || err != nil {
+		t.Errorf("got %q, %q, %d, %v", prefix, after, limit, err)
+	}
+	if _, _, _, err := SplitKeys([]byte{1}); err == nil {
+		t.Error("a byte is no request")
+	}
+}
+
+func TestErrorsKeepTheirMeaningOnTheWire(t *testing.T) {
+	by := storage.Stamp{Time: 7, Node: "n3"}
+	refused, ok := errors.AsType[*RefusedError](second(Answer(nil, &RefusedError{By: by}).Result()))
+	if !ok || refused.By != by {
+		t.Errorf("got %v", refused)
+	}
+	for _, err := range []error{ErrConflict, ErrInvalid, ErrUnavailable} {
+		if got := second(Answer(nil, fmt.Errorf("context: %w", err)).Result()); !errors.Is(got, err) {
+			t.Errorf("%v became %v", err, got)
+		}
+	}
+}
+
+func second(_ []storage.Entry, err error) error { return err }
+
+func TestChangesSurviveTheWire(t *testing.T) {
+	c := Change{How: SetIf, ID: 1 << 60, Entry: storage.Entry{Key: "k", Stamp: storage.Stamp{Time: 1, Node: "n"}, Value: []byte("v")}}
+	b := c.Encode()
+	got, err := DecodeChange(b)
+	if err != nil || got.How != c.How || got.ID != c.ID || got.Entry.Key != "k" || got.Entry.Stamp != c.Entry.Stamp || string(got.Entry.Value) != "v" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	b[0] = 99
+	for _, bad := range [][]byte{nil, b, c.Encode()[:12]} {
+		if _, err := DecodeChange(bad); err == nil {
+			t.Errorf("%v was taken", bad)
+		}
 	}
 }
 

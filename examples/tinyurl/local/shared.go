@@ -50,7 +50,7 @@ func (s *System) counter() (idgen.Counter, error) {
 
 func (s *System) leaser() (idgen.Leaser, error) {
 	if s.engines.Redis != nil {
-		return redisid.NewLeaser(s.engines.Redis.Do, s.engines.Prefix, redisid.LeaserOptions{})
+		return redisid.NewLeaser(s.engines.Redis.Do, "links", redisid.LeaserOptions{Prefix: s.engines.Prefix + "leases:"})
 	}
 	return sqlid.NewLeaser(s.engines.SQL, s.dialect, "links", sqlid.LeaserOptions{})
 }
@@ -104,7 +104,7 @@ func (s *System) openFilter(ctx context.Context, size uint64, alone bool) (f lin
 }
 
 // Owners is the quota of everybody with a name.
-func Owners() ratelimit.Limit { return ratelimit.PerSecond(20) }
+func Owners() ratelimit.Limit { return ratelimit.PerSecond(5) }
 
 // strangers is the quota of an address without one.
 func strangers() ratelimit.Limit { return ratelimit.PerMinute(3) }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/sysblocks/sysblocks/examples/internal/engine"
@@ -79,7 +78,6 @@ func (s *System) openStore(ctx context.Context) (err error) {
 		pages, s.dialect = sqlpage.Postgres, sqlid.Postgres
 	}
 	for _, statement := range append(sqlid.Schema(s.dialect, ""), links.Schema()...) {
-		statement = strings.Replace(statement, "CREATE TABLE idgen", "CREATE TABLE IF NOT EXISTS idgen", 1)
 		if _, err = s.engines.SQL.ExecContext(ctx, statement); err != nil {
 			return err
 		}

@@ -21,7 +21,7 @@ func Exchanges() []exchange.Exchange {
 		},
 		{
 			What: "with a code of one's own", Method: "POST", Path: api, Header: ada, Body: `{"url":"https://go.dev/doc","alias":"go-docs"}`,
-			Status: 201, Want: header{"Location": one, "X-RateLimit-Limit": "20", "X-RateLimit-Reset": ""},
+			Status: 201, Want: header{"Location": one, "X-RateLimit-Limit": "5", "X-RateLimit-Reset": ""},
 		},
 		{
 			What: "one that never changes", Method: "POST", Path: api, Header: ada, Body: spec,

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sysblocks/sysblocks/examples/internal/problem"
 	"github.com/sysblocks/sysblocks/examples/tinyurl/links"
 	"github.com/sysblocks/sysblocks/pagination"
 	"github.com/sysblocks/sysblocks/pagination/httppage"
@@ -124,7 +125,7 @@ func (w *Web) remove(out http.ResponseWriter, r *http.Request) {
 func (w *Web) api(next http.HandlerFunc) http.HandlerFunc {
 	return func(out http.ResponseWriter, r *http.Request) {
 		if !accepts(r.Header.Get("Accept")) {
-			problem(out, http.StatusNotAcceptable, "this is "+mediaType+", also called application/json")
+			problem.Write(out, http.StatusNotAcceptable, "this is "+mediaType+", also called application/json")
 			return
 		}
 		next(out, r)
@@ -179,31 +180,22 @@ func refuse(out http.ResponseWriter, err error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		problem(out, http.StatusRequestEntityTooLarge, "at most 4 KiB")
+		problem.Write(out, http.StatusRequestEntityTooLarge, "at most 4 KiB")
 	case errors.Is(err, links.ErrInvalid):
-		problem(out, http.StatusBadRequest, err.Error())
+		problem.Write(out, http.StatusBadRequest, err.Error())
 	case errors.Is(err, links.ErrNotFound):
-		problem(out, http.StatusNotFound, "no such link")
+		problem.Write(out, http.StatusNotFound, "no such link")
 	case errors.Is(err, links.ErrTaken):
-		problem(out, http.StatusConflict, err.Error())
+		problem.Write(out, http.StatusConflict, err.Error())
 	case errors.Is(err, links.ErrGone):
-		problem(out, http.StatusGone, err.Error())
+		problem.Write(out, http.StatusGone, err.Error())
 	default: // the store: its words are not for strangers
 		out.Header().Set("Retry-After", "1")
-		problem(out, http.StatusServiceUnavailable, "try again later")
+		problem.Write(out, http.StatusServiceUnavailable, "try again later")
 	}
 }
 
 func unauthorized(out http.ResponseWriter) {
 	out.Header().Set("WWW-Authenticate", "Bearer")
-	problem(out, http.StatusUnauthorized, "say who you are: Authorization: Bearer NAME")
-}
-
-// problem writes an error in the form of RFC 9457, as the front line and the pages do.
-func problem(out http.ResponseWriter, status int, detail string) {
-	out.Header().Set("Content-Type", "application/problem+json")
-	out.WriteHeader(status)
-	_ = json.NewEncoder(out).Encode(map[string]any{ // the reader may have gone
-		"type": "about:blank", "title": http.StatusText(status), "status": status, "detail": detail,
-	})
+	problem.Write(out, http.StatusUnauthorized, "say who you are: Authorization: Bearer NAME")
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sysblocks/sysblocks/internal/integration/program"
 	"github.com/sysblocks/sysblocks/internal/integration/servers"
 )
 
@@ -18,9 +19,9 @@ func TestProcessesShareNoCodeOneQuotaAndEveryLink(t *testing.T) {
 	shared, store := servers.Redis(t), servers.Postgres(t)
 	for _, scheme := range []string{"segment", "snowflake"} {
 		t.Run(scheme, func(t *testing.T) {
-			var processes []*process
+			var processes []*program.Process
 			for range 3 {
-				processes = append(processes, serve(t, "-codes", scheme, "-redis", shared.Addr, "-postgres", store.DSN))
+				processes = append(processes, program.Serve(t, tinyurl, "-codes", scheme, "-redis", shared.Addr, "-postgres", store.DSN))
 			}
 			client := &http.Client{
 				Transport:     &http.Transport{MaxIdleConnsPerHost: 16},
@@ -36,7 +37,7 @@ func TestProcessesShareNoCodeOneQuotaAndEveryLink(t *testing.T) {
 			}
 			client.CloseIdleConnections()
 			for _, p := range processes {
-				p.stop(t)
+				p.Stop(t)
 			}
 		})
 	}
@@ -44,9 +45,7 @@ func TestProcessesShareNoCodeOneQuotaAndEveryLink(t *testing.T) {
 
 func TestLinksAreServedWhileRedisIsAway(t *testing.T) {
 	shared, store := servers.Redis(t), servers.Postgres(t)
-	p := serve(t, "-redis", shared.Addr, "-postgres", store.DSN)
-	defer func() { _ = p.command.Wait() }()
-	defer func() { _ = p.command.Process.Kill() }()
+	p := program.Serve(t, tinyurl, "-redis", shared.Addr, "-postgres", store.DSN)
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	body := `{"url":"https://example.com/","alias":"kept"}`
 	require.Equal(t, http.StatusCreated, do(t, client, http.MethodPost, p.URL+"/api/links", body, "ada").status)
@@ -61,9 +60,9 @@ func TestLinksAreServedWhileRedisIsAway(t *testing.T) {
 }
 
 // creations lets many owners use up their quotas at all processes, and returns the codes.
-func creations(t *testing.T, client *http.Client, processes []*process, scheme string) (codes []string) {
+func creations(t *testing.T, client *http.Client, processes []*program.Process, scheme string) (codes []string) {
 	t.Helper()
-	const owners, burst = 8, 20
+	const owners, burst = 24, 5
 	var mu sync.Mutex
 	seen := map[string]bool{}
 	var all sync.WaitGroup

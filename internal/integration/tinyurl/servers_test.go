@@ -4,32 +4,16 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sysblocks/sysblocks/internal/integration/program"
 	"github.com/sysblocks/sysblocks/internal/integration/servers"
 )
-
-// commands is Redis's own count of a command, such as bitfield.
-func commands(t *testing.T, client *redis.Client, name string) int {
-	t.Helper()
-	info, err := client.Info(t.Context(), "commandstats").Result()
-	require.NoError(t, err)
-	match := regexp.MustCompile(`cmdstat_` + name + `:calls=(\d+)`).FindStringSubmatch(info)
-	if match == nil {
-		return 0
-	}
-	n, err := strconv.Atoi(match[1])
-	require.NoError(t, err)
-	return n
-}
 
 // inserted is PostgreSQL's own count of inserted rows and of committed transactions. Its backends report when they are idle or
 // end, so it is asked for until it has risen or patience ends.
@@ -52,13 +36,6 @@ func inserted(t *testing.T, db *sql.DB, above int64) (rows int64) {
 	}
 }
 
-func clientOf(t *testing.T, s *servers.Server) *redis.Client {
-	t.Helper()
-	client := redis.NewClient(&redis.Options{Addr: s.Addr})
-	t.Cleanup(func() { _ = client.Close() })
-	return client
-}
-
 func dbOf(t *testing.T, s *servers.Server) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("pgx", s.DSN)
@@ -69,7 +46,7 @@ func dbOf(t *testing.T, s *servers.Server) *sql.DB {
 
 func TestClaimsHoldOnRealServersWhichDidTheWork(t *testing.T) {
 	cache, store := servers.Redis(t), servers.Postgres(t)
-	client, db := clientOf(t, cache), dbOf(t, store)
+	client, db := program.Redis(t, cache), dbOf(t, store)
 	for _, c := range []struct {
 		engines string
 		args    []string
@@ -79,8 +56,8 @@ func TestClaimsHoldOnRealServersWhichDidTheWork(t *testing.T) {
 		{"redis and postgres", []string{"-redis", "redis://" + cache.Addr, "-postgres", store.DSN, "-codes", "snowflake"}},
 	} {
 		t.Run(c.engines, func(t *testing.T) {
-			bits, scripts, rows := commands(t, client, "bitfield"), commands(t, client, "evalsha"), inserted(t, db, -1)
-			verdicts, code, stderr := demo(t, func(verdict) {}, c.args...)
+			bits, scripts, rows := program.Commands(t, client, "bitfield"), program.Commands(t, client, "evalsha"), inserted(t, db, -1)
+			verdicts, code, stderr := program.Demo(t, tinyurl, func(program.Verdict) {}, c.args...)
 			for _, v := range verdicts {
 				if !v.Pass {
 					t.Errorf("%+v", v)
@@ -92,8 +69,8 @@ func TestClaimsHoldOnRealServersWhichDidTheWork(t *testing.T) {
 			require.Equal(t, 7, summary.Held)
 			require.Equal(t, 7, summary.Broke)
 			if strings.Contains(c.engines, "redis") {
-				require.Greater(t, commands(t, client, "bitfield"), bits+2000, "links put into the filter")
-				require.Greater(t, commands(t, client, "evalsha"), scripts+40, "decisions about quotas")
+				require.Greater(t, program.Commands(t, client, "bitfield"), bits+2000, "links put into the filter")
+				require.Greater(t, program.Commands(t, client, "evalsha"), scripts+40, "decisions about quotas")
 			}
 			if strings.Contains(c.engines, "postgres") {
 				require.Greater(t, inserted(t, db, rows+2000), rows+2000, "links stored")
@@ -116,7 +93,7 @@ func TestAServerThatDiesInMidRunIsNeverAPass(t *testing.T) {
 		for _, after := range []string{"a", "d"} {
 			t.Run(fmt.Sprintf("%s/after=%s", name, after), func(t *testing.T) {
 				server, args := start()
-				verdicts, code, stderr := demo(t, func(v verdict) {
+				verdicts, code, stderr := program.Demo(t, tinyurl, func(v program.Verdict) {
 					if v.Claim == after {
 						server.Kill()
 					}
@@ -135,7 +112,7 @@ func TestAServerThatDiesInMidRunIsNeverAPass(t *testing.T) {
 			server, args := start()
 			server.Kill()
 			began := time.Now()
-			verdicts, code, stderr := demo(t, func(verdict) {}, args...)
+			verdicts, code, stderr := program.Demo(t, tinyurl, func(program.Verdict) {}, args...)
 			require.Equal(t, 2, code)
 			require.Empty(t, verdicts)
 			require.Contains(t, stderr, "-"+name)
@@ -157,7 +134,7 @@ func TestAPausedServerEndsTheStartInSeconds(t *testing.T) {
 			server.Pause()
 			defer server.Resume()
 			began := time.Now()
-			_, code, stderr := demo(t, func(verdict) {}, "-"+name, address)
+			_, code, stderr := program.Demo(t, tinyurl, func(program.Verdict) {}, "-"+name, address)
 			require.Equal(t, 2, code, stderr)
 			require.Contains(t, stderr, "-"+name)
 			require.Less(t, time.Since(began), 10*time.Second) // 3 s, and a busy machine
