@@ -70,8 +70,8 @@ func (s *sketch) peek(h uint64) uint64 {
 	if len(s.words) == 0 {
 		return 0
 	}
-	w, _ := s.at(h, 0)
-	return s.words[w]
+	block, _ := s.block(h)
+	return block[0]
 }
 
 func (s *sketch) estimate(h uint64) int {

@@ -143,6 +143,46 @@ func TestReaderFindsWhatOthersMove(t *testing.T) {
 	checkTable(t, tab, spread)
 }
 
+// TestReaderLooksAgainAfterAMove gives the reader keys that take long to compare. Seven of them fill its home bucket,
+// and while it compares them the entry that it looks for comes there from the next bucket.
+func TestReaderLooksAgainAfterAMove(t *testing.T) {
+	type slow [4096]uint64 // differs in the last word
+	const h = 1 << 32
+	for round := range 500 {
+		tab := newTable[slow, int](4)
+		entries := make([]*entry[slow, int], bucketSlots+1)
+		for i := range entries {
+			entries[i] = &entry[slow, int]{}
+			entries[i].key[len(slow{})-1] = uint64(i)
+			tab.insert(h, entries[i])
+		}
+		last := entries[bucketSlots]
+		if i, _ := tab.locate(h, last); i == tab.home(h) {
+			t.Fatal("the entry need not move: nothing is tested")
+		}
+		var reading atomic.Bool
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for !reading.Load() {
+			}
+			for range round * 20 { // another moment in each round
+				reading.Load()
+			}
+			tab.remove(h, entries[0])
+		})
+		reading.Store(true)
+		for range 20 {
+			if tab.find(h, last.key) != last {
+				t.Fatalf("round %d: an entry that never left was not found", round)
+			}
+		}
+		wg.Wait()
+		if i, _ := tab.locate(h, last); i != tab.home(h) {
+			t.Fatal("the entry did not move: nothing is tested")
+		}
+	}
+}
+
 func TestQueueEqualsSlice(t *testing.T) {
 	seed := rand.Uint64()
 	rng := rand.New(rand.NewPCG(seed, 0))
