@@ -83,13 +83,12 @@ func (p *adaptive[K, V]) observe(h uint64) {
 		p.sketch.resize(max(2*n, 64), p.expect)
 		p.tuner.fit(max(n, min(2*n, p.expect), 32))
 	}
-	p.sketch.add(h, 1)
-	p.tuner.miss(h, n)
+	p.tuner.miss(h, p.sketch.add(h, 1), n)
 	if p.tuner.entered%scanBatch == 0 {
 		p.scan()
 	}
 	if p.tuner.due(n) {
-		p.tuner.decide()
+		p.tuner.decide(n)
 	}
 }
 

@@ -89,10 +89,11 @@ func lowest(block []uint64, rest uint64) int {
 }
 
 // add counts n uses of a hash. Only the counters below the new count grow (conservative update, Estan and Varghese
-// 2002): the others are higher because they count other keys too.
-func (s *sketch) add(h uint64, n uint32) {
+// 2002): the others are higher because they count other keys too. It returns the estimate before.
+func (s *sketch) add(h uint64, n uint32) (before int) {
 	block, rest := s.block(h)
-	next := uint64(min(lowest(block, rest)+int(n), sketchMax))
+	before = lowest(block, rest)
+	next := uint64(min(before+int(n), sketchMax))
 	for k := range sketchRows {
 		w, shift := counter(rest, k)
 		if c := block[w] >> shift & sketchMax; c < next {
@@ -105,4 +106,5 @@ func (s *sketch) add(h uint64, n uint32) {
 			s.words[i] = w >> 1 & sketchKeep
 		}
 	}
+	return before
 }

@@ -11,9 +11,13 @@ import (
 //	what a larger window would win:  misses on keys that the window let go so recently that it would still have them
 //	what a smaller main would lose:  uses of the least used entries of main, as many as would have to go
 //
-// and for a smaller window the uses that it would lose with those that a larger main would win, and goes where the
-// balance is best. Nothing here happens on a hit: the uses are those that entries count anyway, read by a cursor that
-// looks at one entry per miss.
+// and for a smaller window
+//
+//	what a smaller window would lose:  uses that entries had when they came to its end
+//	what a larger main would win:      misses on the keys that the sketch has counted most often
+//
+// and goes where the balance is best. Nothing here happens on a hit: the uses are those that entries count anyway, read
+// by a cursor that looks at one entry per miss.
 type tuner struct {
 	share   float64
 	level   int
@@ -26,6 +30,7 @@ type tuner struct {
 	gain   [windowLevels]int  // misses that a window of this level would have avoided, by the least such level
 	seen   [sketchMax + 1]int // entries of main that the cursor saw, by the estimate of the sketch before
 	uses   [sketchMax + 1]int // and their uses, taken by the cursor or a hand
+	missed [sketchMax + 1]int // misses, by the estimate before
 	window int                // uses that entries had when they came to the end of the window
 	cursor uint32
 
@@ -36,20 +41,16 @@ type tuner struct {
 
 const (
 	windowLevels = 8
-	firstLevel   = 5
+	firstLevel   = 4
 	maxGhosts    = 2048
 
 	// worthIt of the misses must be gained before the window moves.
 	worthIt = 0.003
-	// nextBest is what the keys just outside of main are worth, compared with the least popular ones inside.
-	nextBest = 0.8
-	// edge is the part of main that tells how popular the keys just outside are.
-	edge = 0.15
 )
 
 // windowShare is the share of the window at a level.
 func windowShare(level int) float64 {
-	return [windowLevels]float64{0.005, 0.03, 0.07, 0.15, 0.25, 0.4, 0.6, 0.8}[level]
+	return [windowLevels]float64{0.005, 0.03, 0.08, 0.2, 0.35, 0.5, 0.7, 0.9}[level]
 }
 
 func newTuner() tuner {
@@ -80,10 +81,11 @@ func (t *tuner) refused(h uint64, length int) {
 	}
 }
 
-// miss looks how long ago the window let the key go. n is the number of entries.
-func (t *tuner) miss(h uint64, n int) {
+// miss looks how long ago the window let the key go. n is the number of entries, estimate that of the sketch before.
+func (t *tuner) miss(h uint64, estimate, n int) {
 	t.misses++
 	t.entered++
+	t.missed[estimate]++
 	slot, mark := t.ghost(h)
 	if slot == nil || *slot&^0xffffffff != mark || *slot == 0 {
 		return
@@ -134,6 +136,29 @@ func (t *tuner) loss(share float64) float64 {
 	return lost
 }
 
+// beyond estimates the misses that a main of room more entries would have avoided: those on the keys that come most
+// often, as many as there is room for. How many keys have the same estimate follows from how often one of them is missed
+// while the figures grow: the estimate says how often it comes in the time that the sketch remembers.
+func (t *tuner) beyond(room float64, n int) float64 {
+	uses := t.window
+	for _, u := range t.uses {
+		uses += u
+	}
+	memory := sketchMemory * float64(agingFactor*n) * t.weight / (t.weight + float64(uses)) // in misses
+	won := 0.0
+	for estimate := sketchMax; estimate > 0 && room > 0; estimate-- {
+		perKey := float64(estimate) * t.weight / memory
+		avoided := min(float64(t.missed[estimate]), room*perKey)
+		won += avoided
+		room -= avoided / perKey
+	}
+	return won
+}
+
+// sketchMemory is how many of the uses between two halvings a counter stands for on average: half of them just after a
+// halving, all of them just before the next.
+const sketchMemory = 0.75
+
 func (t *tuner) move(level int) {
 	t.level, t.share, t.moving, t.misses = level, windowShare(level), true, 0
 }
@@ -143,11 +168,12 @@ func (t *tuner) move(level int) {
 func (t *tuner) arrived() {
 	t.full, t.moving, t.misses, t.weight = true, false, 0, 0
 	t.gain, t.window = [windowLevels]int{}, 0
-	t.seen, t.uses = [sketchMax + 1]int{}, [sketchMax + 1]int{}
+	t.seen, t.uses, t.missed = [sketchMax + 1]int{}, [sketchMax + 1]int{}, [sketchMax + 1]int{}
 }
 
-// decide compares the levels and moves to the best one.
-func (t *tuner) decide() {
+// decide compares the levels for n entries and moves to the best one. A larger window must be worth more than chance: what
+// it would win is the count of a sample, so its balance is taken one standard deviation lower.
+func (t *tuner) decide(n int) {
 	defer func() { // figures fade, so that a decision rests on the last two periods
 		t.misses = 0
 		for i := range t.gain {
@@ -156,6 +182,7 @@ func (t *tuner) decide() {
 		for i := range t.seen {
 			t.seen[i] = t.seen[i] * 7 / 8
 			t.uses[i] = t.uses[i] * 7 / 8
+			t.missed[i] = t.missed[i] * 7 / 8
 		}
 		t.window = t.window * 7 / 8
 	}()
@@ -172,10 +199,10 @@ func (t *tuner) decide() {
 		net := 0.0
 		switch {
 		case d > 0:
-			net = won[level] - t.loss(d/(1-t.share))
+			lost := t.loss(d / (1 - t.share))
+			net = won[level] - lost - math.Sqrt(won[level]*float64(t.sample+1)+lost)
 		case d < 0:
-			// Popularity falls as 1/rank beyond the edge of main (Zipf), so the gain grows as a logarithm.
-			net = nextBest*t.loss(edge)/edge*math.Log1p(-d/(1-t.share)) - float64(t.window)*-d/t.share
+			net = t.beyond(-d*float64(n), n) - float64(t.window)*-d/t.share
 		}
 		if net > best {
 			best, at = net, level

@@ -1,6 +1,7 @@
 package lru
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 )
@@ -69,6 +70,55 @@ func TestLongLoopIsNotLostToNewcomersThatLeadByOne(t *testing.T) {
 	}
 	if best < 0.05 {
 		t.Errorf("a loop of ten capacities hits %.3f, want more than half of 0.1", best)
+	}
+}
+
+func TestTunerMovesForMoreThanOneSighting(t *testing.T) {
+	const n, misses = 1000, 250
+	for sightings, want := range []int{1: firstLevel, 9: windowLevels - 1} {
+		if want == 0 {
+			continue
+		}
+		tn := newTuner()
+		tn.sample, tn.misses = 15, misses
+		tn.gain[windowLevels-1] = sightings * int(tn.sample+1)
+		if tn.decide(n); tn.level != want {
+			t.Errorf("%d sightings by a sample of one in sixteen: level %d, want %d", sightings, tn.level, want)
+		}
+	}
+}
+
+func TestLargerMainWinsTheKeysThatComeMostOften(t *testing.T) {
+	const n = 1000
+	tn := tuner{weight: 3000}
+	tn.missed[4] = 160 // by 100 keys, which come 4 times in 7500 misses, 1.6 times in 3000
+	tn.missed[1] = 400 // by 1000 keys
+	for room, want := range map[float64]float64{0: 0, 50: 80, 100: 160, 200: 200, 2000: 560} {
+		if got := tn.beyond(room, n); math.Abs(got-want) > 1e-9 {
+			t.Errorf("room for %.0f keys more avoids %.1f misses, want %.0f", room, got, want)
+		}
+	}
+	tn.window = 3000 // hits count in the sketch too: it remembers half as many misses
+	if got, want := tn.beyond(50, n), 160.0; math.Abs(got-want) > 1e-9 {
+		t.Errorf("with as many hits as misses: %.1f, want %.0f", got, want)
+	}
+}
+
+func TestHalvingHalvesEachCounter(t *testing.T) {
+	var s sketch
+	s.resize(64, 64)
+	for i := range s.words {
+		s.words[i] = 0x5555555555555555 & (1<<(perWord*sketchBits) - 1) // 5, 2, 5, 2 …
+	}
+	s.added = s.period - 1
+	s.add(0, 1)
+	for k := range sketchRows {
+		for i := range 2 * perWord {
+			w, shift := 2*k+i/perWord, i%perWord*sketchBits
+			if got, want := s.words[w]>>shift&sketchMax, [2]uint64{2, 1}[i%perWord%2]; got != want && got != want+1 {
+				t.Fatalf("counter %d of row %d is %d after a halving, want %d", i, k, got, want)
+			}
+		}
 	}
 }
 
