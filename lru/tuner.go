@@ -108,10 +108,10 @@ func (t *tuner) saw(estimate int, uses uint32) {
 
 // due reports whether a period of n misses is over.
 //
-// After a move it waits until the window has its share, but for half as many misses as there are entries at most: a
-// stream may be over before a large window has filled.
+// After a move it waits until the window has its share, but for as many misses as there are entries at most: a stream
+// may be over before a large window has filled.
 func (t *tuner) due(n int) bool {
-	if t.moving && t.misses >= max(n/2, 128) {
+	if t.moving && t.misses >= max(n, 128) {
 		t.arrived()
 	}
 	return t.full && !t.moving && t.misses >= max(n/4, 128)
