@@ -136,17 +136,16 @@ func (t *table[K, V]) peek(h uint64) uint64 { return t.buckets[t.home(h)].ctrl.L
 // It reports false if a bucket has been passed so often that it cannot count once more.
 func (t *table[K, V]) insert(h uint64, e *entry[K, V]) bool {
 	home := t.home(h)
-	at, free := home, uint64(0)
-	for ; ; at = t.next(at) {
-		ctrl := t.buckets[at].ctrl.Load()
-		if free = matches(ctrl, 0); free != 0 {
-			break
-		}
+	at := home
+	ctrl := t.buckets[at].ctrl.Load()
+	for matches(ctrl, 0) == 0 {
 		if ctrl>>56 == overflowMax {
 			return false
 		}
+		at = t.next(at)
+		ctrl = t.buckets[at].ctrl.Load()
 	}
-	j := bits.TrailingZeros64(free) >> 3
+	j := bits.TrailingZeros64(matches(ctrl, 0)) >> 3
 	for t.distance(home, at) > maxAway {
 		from, k := t.follower(at)
 		if k < 0 {
