@@ -39,7 +39,7 @@ type table[K comparable, V any] struct {
 
 	count int           // under the lock of the shard
 	limit int           // entries before the table grows; likewise
-	moves atomic.Uint64 // entries that came closer; stored under the lock, read by readers that found nothing
+	moves atomic.Uint64 // entries that changed their bucket; stored under the lock, read by readers that found nothing
 }
 
 // newTable makes a table of so many buckets, rounded up to a multiple of four, as tags need it; or of one.
@@ -90,19 +90,21 @@ func (t *table[K, V]) find(h uint64, key K) *entry[K, V] {
 	i := t.home(h)
 	b, tag := &t.buckets[i], tagOf(h, i)
 	ctrl := b.ctrl.Load()
-	for m := matches(ctrl, tag); m != 0; m &= m - 1 {
+	m := matches(ctrl, tag)
+	if m == 0 && ctrl < overflowUnit {
+		return nil
+	}
+	for ; m != 0; m &= m - 1 {
 		if e := b.slots[bits.TrailingZeros64(m)>>3].Load(); e != nil && e.key == key {
 			return e
 		}
 	}
-	if ctrl < overflowUnit {
-		return nil
-	}
 	return t.findFar(h, key)
 }
 
-// findFar is find where entries have passed the home bucket. A reader could miss an entry that moves from a bucket
-// that it has yet to see into one that it has seen: then it looks again.
+// findFar is find where one look at the home bucket does not tell that the key is absent. A reader could miss an entry
+// that comes closer, from a bucket that it has yet to see into one that it has seen, or one that goes farther after its tag
+// was read and before its slot: then it looks again.
 func (t *table[K, V]) findFar(h uint64, key K) *entry[K, V] {
 	for {
 		moves := t.moves.Load()
@@ -259,24 +261,25 @@ func (t *table[K, V]) passer(i int) (from, k int) {
 	return 0, -1
 }
 
-// copyTo puts the entry of a slot into another one as well, whose old entry, if any, has left.
+// copyTo puts the entry of a slot into another one as well, whose old entry, if any, has left. The move counts before the
+// entry vanishes from where it was.
 func (t *table[K, V]) copyTo(from, k, to, j int) {
 	old, b := &t.buckets[from], &t.buckets[to]
 	tag := old.ctrl.Load() >> (8 * k) & 0xff
 	b.slots[j].Store(old.slots[k].Load())
 	b.ctrl.Store(b.ctrl.Load()&^(0xff<<(8*j)) | tag<<(8*j))
+	t.moves.Add(1)
 }
 
 // advance brings an entry nearer to its home, into a slot whose old entry has left. The caller clears or fills the
 // slot that it leaves.
 func (t *table[K, V]) advance(from, k, to, j int) {
 	t.copyTo(from, k, to, j)
-	t.moves.Add(1) // before it vanishes from where it was
 	t.pass(to, from, -1)
 }
 
 // retreat brings an entry farther from its home, into a free slot, and takes it out where it was. A reader that comes
-// too late for the one place sees the mark that sends it on to the other.
+// too late for the one place sees the mark that sends it on to the other, or looks again.
 func (t *table[K, V]) retreat(from, k, to, j int) {
 	t.copyTo(from, k, to, j)
 	t.pass(from, to, 1)

@@ -143,43 +143,78 @@ func TestReaderFindsWhatOthersMove(t *testing.T) {
 	checkTable(t, tab, spread)
 }
 
-// TestReaderLooksAgainAfterAMove gives the reader keys that take long to compare. Seven of them fill its home bucket,
-// and while it compares them the entry that it looks for comes there from the next bucket.
-func TestReaderLooksAgainAfterAMove(t *testing.T) {
-	type slow [4096]uint64 // differs in the last word
+// slow is a key that takes long to compare: it differs in the last word.
+type slow [4096]uint64
+
+func slowEntry(id int) *entry[slow, int] {
+	e := &entry[slow, int]{}
+	e.key[len(e.key)-1] = uint64(id)
+	return e
+}
+
+// moved lets a reader look for an entry while a writer moves it, from another moment on in each round.
+func moved(t *testing.T, round int, tab *table[slow, int], h uint64, e *entry[slow, int], move func()) {
+	t.Helper()
+	before, _ := tab.locate(h, e)
+	var reading atomic.Bool
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for turns := 0; turns < round*20; {
+			if reading.Load() {
+				turns++
+			}
+		}
+		move()
+	})
+	reading.Store(true)
+	for range 20 {
+		if tab.find(h, e.key) != e {
+			t.Fatalf("round %d: an entry that never left was not found", round)
+		}
+	}
+	wg.Wait()
+	if after, _ := tab.locate(h, e); after == before {
+		t.Fatal("the entry did not move: nothing is tested")
+	}
+}
+
+// Seven other keys fill the home bucket, and while the reader compares them the entry comes there from the next one.
+func TestReaderLooksAgainForAnEntryThatCameCloser(t *testing.T) {
 	const h = 1 << 32
 	for round := range 500 {
 		tab := newTable[slow, int](4)
-		entries := make([]*entry[slow, int], bucketSlots+1)
-		for i := range entries {
-			entries[i] = &entry[slow, int]{}
-			entries[i].key[len(slow{})-1] = uint64(i)
+		var entries []*entry[slow, int]
+		for i := range bucketSlots + 1 {
+			entries = append(entries, slowEntry(i))
 			tab.insert(h, entries[i])
 		}
-		last := entries[bucketSlots]
-		if i, _ := tab.locate(h, last); i == tab.home(h) {
-			t.Fatal("the entry need not move: nothing is tested")
+		moved(t, round, tab, h, entries[bucketSlots], func() { tab.remove(h, entries[0]) })
+	}
+}
+
+// The entry is the last of the seven in its bucket. While the reader compares the others, all of them have to make room:
+// the three buckets before are full of entries that may not go farther.
+func TestReaderLooksAgainForAnEntryThatWentFarther(t *testing.T) {
+	const buckets, before = 8, 5 << 61 // a home three buckets before the first
+	for round := range 500 {
+		tab := newTable[slow, int](buckets)
+		for i := range 3 * bucketSlots {
+			tab.insert(before, slowEntry(100+i))
 		}
-		var reading atomic.Bool
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			for turns := 0; turns < round*20; { // another moment in each round
-				if reading.Load() {
-					turns++
-				}
+		var last *entry[slow, int]
+		for i := range bucketSlots {
+			last = slowEntry(i)
+			tab.insert(0, last)
+		}
+		newcomers := make([]*entry[slow, int], bucketSlots)
+		for i := range newcomers {
+			newcomers[i] = slowEntry(200 + i)
+		}
+		moved(t, round, tab, 0, last, func() {
+			for _, e := range newcomers {
+				tab.insert(before, e)
 			}
-			tab.remove(h, entries[0])
 		})
-		reading.Store(true)
-		for range 20 {
-			if tab.find(h, last.key) != last {
-				t.Fatalf("round %d: an entry that never left was not found", round)
-			}
-		}
-		wg.Wait()
-		if i, _ := tab.locate(h, last); i != tab.home(h) {
-			t.Fatal("the entry did not move: nothing is tested")
-		}
 	}
 }
 
