@@ -2,6 +2,7 @@ package attacks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -131,7 +132,7 @@ func beginJoin(ctx context.Context, nodes *local.Cluster) (<-chan error, error) 
 	case <-arrived:
 		return joined, nil
 	case err := <-joined:
-		return nil, fmt.Errorf("the join ended before it began: %w", err)
+		return nil, errors.Join(errors.New("the join ended before it asked for anything"), err)
 	}
 }
 
