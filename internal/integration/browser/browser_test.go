@@ -106,7 +106,16 @@ func start(t *testing.T, flags ...chromedp.ExecAllocatorOption) *site {
 	ctx, end := chromedp.NewContext(allocator, chromedp.WithErrorf(func(format string, args ...any) {
 		t.Logf("chromium: %s", fmt.Sprintf(format, args...))
 	}))
-	t.Cleanup(func() { end(); endAllocator() })
+	t.Cleanup(func() {
+		// Debian's command is a script: to kill it would leave the browser behind, so the browser is asked to close.
+		closing, endClosing := context.WithTimeout(ctx, deadline)
+		defer endClosing()
+		if err := chromedp.Cancel(closing); err != nil {
+			t.Error(err)
+		}
+		end()
+		endAllocator()
+	})
 	require.NoError(t, chromedp.Run(ctx), "start %s", path)
 	return &site{url: playground(t), ctx: ctx}
 }
