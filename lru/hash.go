@@ -26,7 +26,6 @@ const (
 	keyOther  keyKind = iota
 	keyWord32         // an integer of four bytes
 	keyWord64         // an integer of eight bytes
-	keyString
 )
 
 func newHasher[K comparable]() hasher[K] {
@@ -38,8 +37,6 @@ func newHasher[K comparable]() hasher[K] {
 		if t.Size() == 4 {
 			h.kind = keyWord32
 		}
-	case reflect.String:
-		h.kind = keyString
 	}
 	return h
 }
@@ -50,8 +47,6 @@ func (x *hasher[K]) hash(key K) uint64 {
 		return x.mix(*(*uint64)(unsafe.Pointer(&key)))
 	case keyWord32:
 		return x.mix(uint64(*(*uint32)(unsafe.Pointer(&key))))
-	case keyString:
-		return maphash.String(x.seed, *(*string)(unsafe.Pointer(&key)))
 	case keyOther:
 	}
 	return maphash.Comparable(x.seed, key)

@@ -27,7 +27,7 @@ func (s *slab[K, V]) alloc(e *entry[K, V]) uint32 {
 		s.nodes[i] = node[K, V]{e: e}
 	} else {
 		if len(s.nodes) == cap(s.nodes) {
-			s.grow()
+			s.nodes = roomier(s.nodes, s.expect)
 		}
 		i = uint32(len(s.nodes))
 		s.nodes = append(s.nodes, node[K, V]{e: e})
@@ -36,15 +36,16 @@ func (s *slab[K, V]) alloc(e *entry[K, V]) uint32 {
 	return i
 }
 
-func (s *slab[K, V]) grow() {
-	n := len(s.nodes)
+// roomier copies nodes to where half as many more have room, or expect of them and the unused first if that is less.
+func roomier[N any](nodes []N, expect int) []N {
+	n := len(nodes)
 	size := max(4, n+n/2)
-	if n <= s.expect {
-		size = min(size, s.expect+1)
+	if n <= expect {
+		size = min(size, expect+1)
 	}
-	next := make([]node[K, V], max(n, 1), max(size, n+2))
-	copy(next, s.nodes)
-	s.nodes = next
+	next := make([]N, max(n, 1), max(size, n+2))
+	copy(next, nodes)
+	return next
 }
 
 func (s *slab[K, V]) release(i uint32) {

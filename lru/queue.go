@@ -38,7 +38,7 @@ func (c *chain[K, V]) take(e *entry[K, V], hash uint32, queues ...*queue) uint32
 				c.squeeze(q)
 			}
 		} else {
-			c.grow()
+			c.nodes = roomier(c.nodes, c.expect)
 		}
 	}
 	i := c.free
@@ -51,17 +51,6 @@ func (c *chain[K, V]) take(e *entry[K, V], hash uint32, queues ...*queue) uint32
 	c.nodes[i] = link[K, V]{e: e, hash: hash}
 	e.pos = i
 	return i
-}
-
-func (c *chain[K, V]) grow() {
-	n := len(c.nodes)
-	size := max(4, n+n/2)
-	if n <= c.expect {
-		size = min(size, c.expect+1)
-	}
-	next := make([]link[K, V], max(n, 1), max(size, n+2))
-	copy(next, c.nodes)
-	c.nodes = next
 }
 
 func (c *chain[K, V]) release(i uint32) {

@@ -75,10 +75,7 @@ func TestLongLoopIsNotLostToNewcomersThatLeadByOne(t *testing.T) {
 
 func TestTunerMovesForMoreThanOneSighting(t *testing.T) {
 	const n, misses = 1000, 250
-	for sightings, want := range []int{1: firstLevel, 9: windowLevels - 1} {
-		if want == 0 {
-			continue
-		}
+	for sightings, want := range map[int]int{1: firstLevel, 9: windowLevels - 1} {
 		tn := newTuner()
 		tn.sample, tn.misses = 15, misses
 		tn.gain[windowLevels-1] = sightings * int(tn.sample+1)
